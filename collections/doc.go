@@ -1,0 +1,21 @@
+// Package collections is the vocabulary of Longshore: one file per noun, with
+// its fields, states, limits and the messages that control plane and agent
+// exchange about it. It imports the standard library only.
+//
+// The words, one per idea, in Go, SQL, routes and pages alike:
+//
+//	infohash, magnet, metainfo, tracker, webseed, piece, bitfield, peer, seed, swarm
+//	job        one user's wish for one torrent; it has a status, and attempts
+//	attempt    one handing of a job to an agent; a number that only grows (a fencing token)
+//	lease      how long an agent may stay silent before its attempt ends
+//	heartbeat  a report that carries no change
+//	report     what an agent tells the control plane about its jobs
+//	agent      a process that runs jobs; it has slots and scratch space
+//	engine     the torrent program an agent drives, a subprocess
+//	file       one file of a job; it references an object
+//	object     one stored file of one torrent, in the object store
+//	upload     the making of an object; it consists of parts
+//	part       a range of an object that is PUT to one presigned URL
+//	plan, quota, usage, blocklist, audit
+//	verdict    why a job stands where it stands, in words and a code
+package collections

@@ -1,0 +1,80 @@
+// Package hookstest gives tests a real application on a real SQLite file.
+package hookstest
+
+import (
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/pocketbase/pocketbase/core"
+	_ "github.com/pocketbase/pocketbase/migrations" // system tables
+
+	"github.com/longshore-project/longshore/collections"
+	"github.com/longshore-project/longshore/hooks"
+	_ "github.com/longshore-project/longshore/pb_migrations" // our tables
+)
+
+var template = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "longshore-template-")
+	if err != nil {
+		return "", err
+	}
+	app := newApp(dir)
+	if err := app.Bootstrap(); err != nil {
+		return "", err
+	}
+	if err := app.RunAllMigrations(); err != nil {
+		return "", err
+	}
+	return dir, app.ResetBootstrapState()
+})
+
+// NewApp answers a migrated application on a folder of its own. No hooks are bound.
+func NewApp(t testing.TB) core.App {
+	t.Helper()
+	from, err := template()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+	app := newApp(dir)
+	if err := app.Bootstrap(); err != nil {
+		t.Fatal(err)
+	}
+	app.Settings().Logs.MaxDays = 0 // the request log is written behind a test's end
+	t.Cleanup(func() {
+		event := new(core.TerminateEvent)
+		event.App = app
+		_ = app.OnTerminate().Trigger(event, func(e *core.TerminateEvent) error { return app.ResetBootstrapState() })
+	})
+	return app
+}
+
+func newApp(dir string) *core.BaseApp {
+	return core.NewBaseApp(core.BaseAppConfig{DataDir: dir, DBConnect: hooks.Connect})
+}
+
+// Password is the password of every user that MustCreateUser makes.
+const Password = "correct horse battery"
+
+// MustCreateUser saves a verified user.
+func MustCreateUser(t testing.TB, app core.App, email string, role collections.Role) *core.Record {
+	t.Helper()
+	users, err := app.FindCollectionByNameOrId("users")
+	if err != nil {
+		t.Fatal(err)
+	}
+	user := core.NewRecord(users)
+	user.SetEmail(email)
+	user.SetPassword(Password)
+	user.SetVerified(true)
+	user.Set("role", string(role))
+	user.Set("plan", string(collections.PlanFree))
+	if err := app.Save(user); err != nil {
+		t.Fatal(err)
+	}
+	return user
+}
