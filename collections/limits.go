@@ -4,17 +4,21 @@ import "time"
 
 // Limits for input from outside. A magnet or metainfo beyond one of them is refused.
 const (
-	MaxMetainfoBytes   = 10 << 20
+	MaxMetainfoBytes   = 10 << 20 // of a .torrent that a person uploads
 	MaxBencodeDepth    = 64
 	MaxBencodeTokens   = 3_000_000
 	MaxPieces          = 1 << 21
 	MaxFiles           = 100_000
+	MaxFolders         = 200_000
 	MaxPathDepth       = 64
 	MaxComponentBytes  = 255
 	MaxPathBytes       = 4096
 	MaxMetadataBytes   = 16 << 20 // BEP 9 metadata exchange
+	MaxStoredMetainfo  = MaxMetadataBytes + 1<<20
 	MaxTrackers        = 200
 	MaxWebseeds        = 100
+	MaxURLBytes        = 2048 // of a tracker or webseed
+	MaxMagnetPeers     = 100
 	MaxNameBytes       = 255 // kept of a torrent's name
 	MaxMagnetBytes     = 64 << 10
 	MaxJSONBytes       = 128 << 10
