@@ -1,13 +1,89 @@
 package hooks
 
-import "github.com/pocketbase/pocketbase/core"
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"log/slog"
+
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/longshore-project/longshore/collections"
+)
+
+// changing marks the context of a save that ChangeJob makes.
+type changing struct{}
 
 // ChangeJob makes every change of a job's state. In one transaction it loads the
 // row, lets fn set fields on it (status, desired, attempt, lease, error …), checks the edge
 // against the table (illegal_transition), raises the revision, saves the
 // record once with only the changed columns and writes the event. fn may write other records through tx but must not save job
 // itself, must not touch the outer app and must make no network call. An error of fn rolls all back and comes back as it is.
-// It answers the record as committed. not_found when there is no such job.
+// When fn changes nothing, nothing is written. Inside a transaction of the caller it becomes part of that one; there
+// one job may be changed once.
+// It answers the record as committed. not_found when there is no such job. Bind must have been called.
 func ChangeJob(app core.App, id string, fn func(tx core.App, job *core.Record) error) (*core.Record, error) {
-	panic("unwritten")
+	if !bound(app) {
+		return nil, errors.New("hooks.ChangeJob before hooks.Bind")
+	}
+	if app.IsTransactional() {
+		return changeJob(app, id, fn)
+	}
+	var job *core.Record
+	err := InTransaction(app, func(tx core.App) (err error) {
+		job, err = changeJob(tx, id, fn)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return job, job.PostScan()
+}
+
+func changeJob(tx core.App, id string, fn func(tx core.App, job *core.Record) error) (*core.Record, error) {
+	job, err := findJob(tx, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := fn(tx, job); err != nil {
+		return nil, err
+	}
+	job.IgnoreUnchangedFields(true)
+	columns, err := job.DBExport(tx)
+	if err != nil {
+		return nil, err
+	}
+	if len(columns) <= 1 { // only the id
+		return job, nil
+	}
+	return job, tx.SaveWithContext(context.WithValue(context.Background(), changing{}, true), job)
+}
+
+func findJob(app core.App, id string) (*core.Record, error) {
+	job, err := app.FindRecordById("jobs", id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, collections.Errorf(collections.CodeNotFound, "There is no such job.")
+	}
+	return job, err
+}
+
+// InTransaction runs fn in one transaction and answers an error only when nothing
+// was committed: a hook that fails after the commit is logged.
+func InTransaction(app core.App, fn func(tx core.App) error) error {
+	if app.IsTransactional() {
+		return fn(app)
+	}
+	committed := false
+	err := app.RunInTransaction(func(tx core.App) error {
+		tx.TxInfo().OnComplete(func(txErr error) error {
+			committed = txErr == nil
+			return nil
+		})
+		return fn(tx)
+	})
+	if err != nil && committed {
+		app.Logger().Error("a hook failed after the commit", slog.Any("error", err))
+		return nil
+	}
+	return err
 }

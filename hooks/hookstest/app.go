@@ -8,6 +8,7 @@ import (
 
 	"github.com/pocketbase/pocketbase/core"
 	_ "github.com/pocketbase/pocketbase/migrations" // system tables
+	"github.com/pocketbase/pocketbase/tools/security"
 
 	"github.com/longshore-project/longshore/collections"
 	"github.com/longshore-project/longshore/hooks"
@@ -77,4 +78,38 @@ func MustCreateUser(t testing.TB, app core.App, email string, role collections.R
 		t.Fatal(err)
 	}
 	return user
+}
+
+// MustCreateJob saves a queued job of user; set may change it before.
+func MustCreateJob(t testing.TB, app core.App, user *core.Record, set func(job *core.Record)) *core.Record {
+	t.Helper()
+	jobs, err := app.FindCollectionByNameOrId("jobs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	job := core.NewRecord(jobs)
+	job.Set("user_id", user.Id)
+	job.Set("infohash", security.RandomStringWithAlphabet(40, "0123456789abcdef"))
+	job.Set("magnet_uri", "magnet:?xt=urn:btih:"+job.GetString("infohash"))
+	job.Set("status", string(collections.StatusQueued))
+	job.Set("desired", string(collections.DesiredRun))
+	if set != nil {
+		set(job)
+	}
+	if err := app.Save(job); err != nil {
+		t.Fatal(err)
+	}
+	return job
+}
+
+// SecondApp opens app's folder once more, as another process would.
+func SecondApp(t testing.TB, app core.App) core.App {
+	t.Helper()
+	second := newApp(app.DataDir())
+	if err := second.Bootstrap(); err != nil {
+		t.Fatal(err)
+	}
+	second.Settings().Logs.MaxDays = 0
+	t.Cleanup(func() { _ = second.ResetBootstrapState() })
+	return second
 }

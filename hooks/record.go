@@ -1,0 +1,151 @@
+package hooks
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/types"
+
+	"github.com/longshore-project/longshore/collections"
+)
+
+const boundKey = "longshore.hooks"
+
+// Bind puts what must hold on every change of a record into app's hooks.
+func Bind(app core.App) {
+	app.OnRecordCreateExecute("jobs").BindFunc(inTransaction(createJob))
+	app.OnRecordUpdateExecute("jobs").BindFunc(inTransaction(updateJob))
+	app.OnRecordDeleteExecute("jobs").BindFunc(inTransaction(deleteJob))
+	app.OnRecordDeleteExecute("users").BindFunc(inTransaction(deleteUser))
+	app.Store().Set(boundKey, true)
+}
+
+func bound(app core.App) bool {
+	yes, _ := app.Store().Get(boundKey).(bool)
+	return yes
+}
+
+// inTransaction makes sure that h and the write it goes with are one transaction.
+func inTransaction(h func(e *core.RecordEvent) error) func(e *core.RecordEvent) error {
+	return func(e *core.RecordEvent) error {
+		if e.App.IsTransactional() {
+			return h(e)
+		}
+		outer := e.App
+		defer func() { e.App = outer }()
+		return outer.RunInTransaction(func(tx core.App) error {
+			e.App = tx
+			return h(e)
+		})
+	}
+}
+
+func createJob(e *core.RecordEvent) error {
+	status := collections.Status(e.Record.GetString("status"))
+	e.Record.Set("revision", 1)
+	if status.Terminal() {
+		e.Record.Set("completed_at", types.NowDateTime())
+	}
+	if err := e.Next(); err != nil {
+		return err
+	}
+	return AddEvent(e.App, e.Record.Id, collections.EventCreated, map[string]any{"status": status})
+}
+
+// storedJob is what the row says inside the transaction, whatever the record was loaded with.
+type storedJob struct {
+	Status      collections.Status  `db:"status"`
+	Desired     collections.Desired `db:"desired"`
+	Attempt     int64               `db:"attempt"`
+	Retries     int64               `db:"retries"`
+	AgentID     string              `db:"agent_id"`
+	AgentStart  string              `db:"agent_start"`
+	LeaseUntil  string              `db:"lease_until"`
+	CompletedAt string              `db:"completed_at"`
+	UserID      string              `db:"user_id"`
+	Infohash    string              `db:"infohash"`
+	Revision    int64               `db:"revision"`
+}
+
+func updateJob(e *core.RecordEvent) error {
+	var row storedJob
+	err := e.App.ConcurrentDB().Select("status", "desired", "attempt", "retries", "agent_id", "agent_start", "lease_until",
+		"completed_at", "user_id", "infohash", "revision").From("jobs").Where(dbx.HashExp{"id": e.Record.Id}).One(&row)
+	if err != nil {
+		return err
+	}
+	if e.Context.Value(changing{}) == nil {
+		if err := guardForeignSave(e.Record, &row); err != nil {
+			return err
+		}
+	}
+	if err := takeEdge(e, row.Status); err != nil {
+		return err
+	}
+	e.Record.Set("revision", row.Revision+1)
+	if err := e.Next(); err != nil {
+		return err
+	}
+	return jobEvents(e.App, e.Record, &row)
+}
+
+// takeEdge checks a change of status and does what follows from it.
+func takeEdge(e *core.RecordEvent, from collections.Status) error {
+	to := collections.Status(e.Record.GetString("status"))
+	if from == to {
+		return nil
+	}
+	if !from.CanBecome(to) {
+		return illegalTransition(from, to)
+	}
+	if to.Terminal() {
+		e.Record.Set("completed_at", types.NowDateTime())
+	}
+	if !to.Running() {
+		e.Record.Set("lease_until", "")
+	}
+	if to == collections.StatusFailed || to == collections.StatusCancelled {
+		return releaseUnfinished(e.App, e.Record.Id)
+	}
+	return nil
+}
+
+func illegalTransition(from, to collections.Status) *collections.Error {
+	return &collections.Error{
+		Code:    collections.CodeIllegalTransition,
+		Message: fmt.Sprintf("A job that is %s cannot become %s.", from, to),
+		Data:    map[string]any{"from": from, "to": to},
+	}
+}
+
+func jobEvents(tx core.App, job *core.Record, was *storedJob) error {
+	if desired := job.GetString("desired"); desired != string(was.Desired) {
+		if err := AddEvent(tx, job.Id, collections.EventDesired, map[string]any{"desired": desired}); err != nil {
+			return err
+		}
+	}
+	status := collections.Status(job.GetString("status"))
+	if status == was.Status {
+		return nil
+	}
+	payload := map[string]any{"from": was.Status, "to": status, "attempt": job.GetInt64("attempt")}
+	if code := job.GetString("error_code"); code != "" {
+		payload["code"] = code
+	}
+	return AddEvent(tx, job.Id, collections.EventStatus, payload)
+}
+
+// AddEvent writes the next event of a job. It must run inside the transaction of the change it tells of.
+func AddEvent(tx core.App, jobID string, event collections.EventType, payload map[string]any) error {
+	body, err := json.Marshal(payload)
+	if err != nil {
+		return err
+	}
+	_, err = tx.NonconcurrentDB().NewQuery(`INSERT INTO job_events (id, job_id, seq, event_type, payload, created_at, updated_at)
+		SELECT {:id}, {:job}, COALESCE(MAX(seq), 0) + 1, {:type}, {:payload}, {:now}, {:now} FROM job_events WHERE job_id = {:job}`).
+		Bind(dbx.Params{"id": core.GenerateDefaultRandomId(), "job": jobID, "type": string(event), "payload": string(body), "now": types.NowDateTime().String()}).
+		Execute()
+	return err
+}
