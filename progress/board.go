@@ -1,8 +1,20 @@
 // Package progress keeps the live state of running jobs in memory and owns all
 // realtime traffic: what reaches whose browser.
+//
+// Browsers listen through PocketBase's /api/realtime. Users' connections are hidden
+// from PocketBase's broadcaster, which would check a rule by SQL per client and change; what
+// they hear comes from a Board, by an index from owner to connections. Superusers' connections are
+// PocketBase's own.
 package progress
 
-import "github.com/longshore-project/longshore/collections"
+import (
+	"sync"
+	"time"
+
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/longshore-project/longshore/collections"
+)
 
 // Verdict says why a job stands where it stands.
 type Verdict struct {
@@ -11,25 +23,68 @@ type Verdict struct {
 }
 
 // Board holds the latest progress of every running job. Its methods never block on a client.
-type Board struct{}
+type Board struct {
+	app core.App // set by Bind
+
+	mu       sync.Mutex
+	version  int64
+	latest   map[string]collections.Progress // by job
+	verdicts map[string]Verdict              // by job
+
+	conns      *connections
+	guestLimit time.Duration
+}
 
 // NewBoard answers an empty board.
-func NewBoard() *Board { return &Board{} }
+func NewBoard() *Board {
+	return &Board{
+		latest:   map[string]collections.Progress{},
+		verdicts: map[string]Verdict{},
+		conns:    newConnections(), guestLimit: guestLimit,
+	}
+}
 
 // Report takes a job's newest figures, gives them the next version and sends them to the owner's browsers.
-func (b *Board) Report(owner string, p collections.Progress) { panic("unwritten") }
+func (b *Board) Report(owner string, p collections.Progress) {
+	b.mu.Lock()
+	b.version = max(b.version+1, time.Now().UnixMicro()) // above those of an earlier process, below 2^53
+	p.Version = b.version
+	b.latest[p.JobID] = p
+	b.mu.Unlock()
+	b.publish(owner, message{topics: []string{topicProgress}, adminTopic: topicProgressAll, id: p.JobID, version: p.Version, body: p})
+}
 
 // Get answers the latest figures of a job, if it runs.
-func (b *Board) Get(jobID string) (collections.Progress, bool) { panic("unwritten") }
+func (b *Board) Get(jobID string) (collections.Progress, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p, ok := b.latest[jobID]
+	return p, ok
+}
 
 // SetVerdict notes why a job stands still; an empty code removes the note.
-func (b *Board) SetVerdict(jobID string, v Verdict) { panic("unwritten") }
+func (b *Board) SetVerdict(jobID string, v Verdict) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if v.Code == "" {
+		delete(b.verdicts, jobID)
+		return
+	}
+	b.verdicts[jobID] = v
+}
 
 // Verdict answers the note.
-func (b *Board) Verdict(jobID string) (Verdict, bool) { panic("unwritten") }
+func (b *Board) Verdict(jobID string) (Verdict, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	v, ok := b.verdicts[jobID]
+	return v, ok
+}
 
 // Forget drops what is known of a job that ended or no longer runs.
-func (b *Board) Forget(jobID string) { panic("unwritten") }
-
-// FilesChanged tells the owner's browsers of files of one job that changed in one transaction (ids of file records).
-func (b *Board) FilesChanged(owner, jobID string, fileIDs []string) { panic("unwritten") }
+func (b *Board) Forget(jobID string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.latest, jobID)
+	delete(b.verdicts, jobID)
+}
