@@ -15,6 +15,7 @@ import (
 // A method answers an *Error; its Code says what happened: not_found for an id that
 // was never added, unsupported for a call the engine lacks the capability for, invalid
 // for input it cannot use, disk_full, closed when the engine's process is gone, internal.
+// When ctx ends before the answer came, the error is ctx's.
 type Engine interface {
 	// Describe answers name, version and capabilities. It never changes while the process lives.
 	Describe(ctx context.Context) (Description, error)
