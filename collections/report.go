@@ -6,10 +6,13 @@ import "time"
 // (StartID, Seq) makes it idempotent: an entry of a report not above the last one
 // taken of that start changes nothing.
 type ReportRequest struct {
-	StartID string      `json:"start_id"` // new at each start of the agent
-	Seq     int64       `json:"seq"`      // from 1
-	Health  AgentHealth `json:"health"`
-	Jobs    []JobReport `json:"jobs"`
+	StartID string `json:"start_id"` // new at each start of the agent
+	Seq     int64  `json:"seq"`      // from 1
+	// Advertise is the base URL of the agent's API now; it replaces that of enrolment
+	// (a local agent may get another free port at each start).
+	Advertise string      `json:"advertise,omitempty"`
+	Health    AgentHealth `json:"health"`
+	Jobs      []JobReport `json:"jobs"`
 }
 
 // AgentState is where an attempt stands by its agent's account.
