@@ -1,0 +1,193 @@
+package enginetest
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/longshore-project/longshore/plugins"
+)
+
+// SeederOptions say how a seeder differs from a good one.
+type SeederOptions struct {
+	Host    string          // loopback address to listen on; "" is 127.0.0.1
+	Tracker *Tracker        // where it is known; nil: nowhere
+	Lack    []plugins.Range // pieces it has not
+	Corrupt []plugins.Range // pieces it sends with wrong bytes
+	Rate    int64           // bytes per second to all peers together; 0 is no limit
+}
+
+// Seeder serves a payload over plain TCP: handshake, extension protocol with metadata
+// exchange, bitfield, unchoke and blocks. It counts what it sends.
+type Seeder struct {
+	payload  *Payload
+	options  SeederOptions
+	listener net.Listener
+	pace     *pacer
+	work     sync.WaitGroup
+
+	mu         sync.Mutex
+	closed     bool
+	conns      map[*seederConn]bool
+	accepted   int
+	sent       []int64
+	requested  []int
+	extensions []map[string]any
+}
+
+// NewSeeder starts a seeder that ends with the test.
+func NewSeeder(tb testing.TB, p *Payload, options SeederOptions) *Seeder {
+	tb.Helper()
+	if options.Host == "" {
+		options.Host = "127.0.0.1"
+	}
+	listener, err := net.Listen("tcp4", net.JoinHostPort(options.Host, "0"))
+	if err != nil {
+		tb.Fatalf("the seeder: %v", err)
+	}
+	s := &Seeder{
+		payload: p, options: options, listener: listener, pace: newPacer(options.Rate),
+		conns: map[*seederConn]bool{}, sent: make([]int64, p.NumPieces), requested: make([]int, p.NumPieces),
+	}
+	s.work.Go(s.accept)
+	tb.Cleanup(s.Close)
+	if options.Tracker != nil {
+		options.Tracker.Add(p.Infohash, s.AddrPort())
+	}
+	return s
+}
+
+// Addr answers host:port.
+func (s *Seeder) Addr() string { return s.listener.Addr().String() }
+
+// AddrPort answers the address as a tracker tells it.
+func (s *Seeder) AddrPort() netip.AddrPort {
+	return s.listener.Addr().(*net.TCPAddr).AddrPort()
+}
+
+// Sent answers the payload bytes sent of every piece to all peers.
+func (s *Seeder) Sent() []int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.sent)
+}
+
+// Total answers the payload bytes sent.
+func (s *Seeder) Total() (n int64) {
+	for _, bytes := range s.Sent() {
+		n += bytes
+	}
+	return n
+}
+
+// Requested counts the requests for blocks of every piece.
+func (s *Seeder) Requested() []int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.requested)
+}
+
+// Peers counts the connections that are open.
+func (s *Seeder) Peers() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
+// Accepted counts the connections that ever passed the handshake.
+func (s *Seeder) Accepted() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.accepted
+}
+
+// Extensions answers the extension handshakes (BEP 10) peers sent.
+func (s *Seeder) Extensions() []map[string]any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.extensions)
+}
+
+// SetRate changes the bytes per second to all peers together; 0 is no limit.
+func (s *Seeder) SetRate(rate int64) { s.pace.set(rate) }
+
+// Dial connects to a peer and serves it.
+func (s *Seeder) Dial(addr string) error {
+	conn, err := net.Dial("tcp4", addr)
+	if err != nil {
+		return err
+	}
+	s.serve(conn, true)
+	return nil
+}
+
+// Close ends the seeder and all its connections.
+func (s *Seeder) Close() {
+	s.mu.Lock()
+	s.closed = true
+	for c := range s.conns {
+		c.Close()
+	}
+	s.mu.Unlock()
+	s.listener.Close()
+	s.pace.set(0)
+	s.work.Wait()
+}
+
+func (s *Seeder) accept() {
+	for {
+		conn, err := s.listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err == nil {
+			s.serve(conn, false)
+		}
+	}
+}
+
+func (s *Seeder) serve(conn net.Conn, dialled bool) {
+	c := &seederConn{peerConn: newPeerConn(conn), seeder: s}
+	c.changed.L = &c.mu
+	if !s.enter(c) {
+		conn.Close()
+		return
+	}
+	s.work.Go(func() {
+		defer s.leave(c)
+		c.run(dialled)
+	})
+}
+
+func (s *Seeder) enter(c *seederConn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.conns[c] = true
+	}
+	return !s.closed
+}
+
+func (s *Seeder) leave(c *seederConn) {
+	c.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+}
+
+func (s *Seeder) has(piece int) bool { return !within(s.options.Lack, piece) }
+
+func within(ranges []plugins.Range, piece int) bool {
+	return slices.ContainsFunc(ranges, func(r plugins.Range) bool { return r.Begin <= piece && piece < r.End })
+}
+
+func (s *Seeder) count(blocks []block) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range blocks {
+		s.sent[b.piece] += int64(b.length)
+	}
+}
