@@ -1,0 +1,159 @@
+package anacrolix
+
+import (
+	lib "github.com/anacrolix/torrent"
+
+	"github.com/longshore-project/longshore/plugins"
+)
+
+// want tells account and library what the selection, less what is skipped or released, asks for.
+func (t *torrent) want() {
+	wanted := newBitset(len(t.applied))
+	for w := range wanted {
+		wanted[w] = t.selected[w] &^ (t.skipped[w] | t.released[w])
+	}
+	t.entry.want(wanted)
+	t.apply(0, len(t.applied))
+}
+
+// level is the priority the library is to give piece i.
+func (t *torrent) level(i int) lib.PiecePriority {
+	if !t.selected.has(i) || t.skipped.has(i) || t.released.has(i) || t.store.pieces[i].is(unchecked) {
+		return lib.PiecePriorityNone
+	}
+	if t.levels == nil {
+		return lib.PiecePriorityNormal
+	}
+	return t.levels[i]
+}
+
+// apply tells the library the priorities of [begin, end) that changed, in runs.
+func (t *torrent) apply(begin, end int) {
+	if t.lib == nil || t.store == nil || !t.store.active.Load() {
+		return
+	}
+	for i := begin; i < end; {
+		from, to := t.applied[i], t.level(i)
+		run := i + 1
+		for run < end && t.applied[run] == from && t.level(run) == to {
+			run++
+		}
+		if from != to {
+			t.setLevel(i, run, from, to)
+		}
+		i = run
+	}
+}
+
+func (t *torrent) setLevel(begin, end int, from, to lib.PiecePriority) {
+	switch {
+	case to == lib.PiecePriorityNone:
+		t.lib.CancelPieces(begin, end)
+		t.spill(begin, end)
+	case to == lib.PiecePriorityNormal && from == lib.PiecePriorityNone:
+		t.lib.DownloadPieces(begin, end)
+	default:
+		for i := begin; i < end; i++ {
+			t.lib.Piece(i).SetPriority(to)
+		}
+	}
+	for i := begin; i < end; i++ {
+		t.applied[i] = to
+	}
+}
+
+// spill frees memory that unwanted pieces hold. Where that fails they keep it.
+func (t *torrent) spill(begin, end int) {
+	for i := begin; i < end; i++ {
+		if err := t.store.pieces[i].spill(); err != nil {
+			return
+		}
+	}
+}
+
+func (t *torrent) prioritise(ranges []plugins.PriorityRange) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.checkPieces(); err != nil {
+		return err
+	}
+	levels := make([]lib.PiecePriority, len(t.applied))
+	for i := range levels {
+		levels[i] = lib.PiecePriorityNormal
+	}
+	for _, r := range ranges {
+		if err := checkRanges([]plugins.Range{r.Range}, len(levels)); err != nil {
+			return err
+		}
+		if r.Priority < plugins.PriorityNormal || r.Priority > plugins.PriorityNow {
+			return invalidf("there is no priority %d", r.Priority)
+		}
+		for i := r.Begin; i < r.End; i++ {
+			levels[i].Raise(libraryLevels[r.Priority])
+		}
+	}
+	t.levels = levels
+	t.apply(0, len(t.applied))
+	return nil
+}
+
+var libraryLevels = [...]lib.PiecePriority{
+	plugins.PriorityNormal:    lib.PiecePriorityNormal,
+	plugins.PriorityHigh:      lib.PiecePriorityHigh,
+	plugins.PriorityReadahead: lib.PiecePriorityReadahead,
+	plugins.PriorityNext:      lib.PiecePriorityNext,
+	plugins.PriorityNow:       lib.PiecePriorityNow,
+}
+
+func (t *torrent) skip(ranges []plugins.Range) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.checkPieces(ranges...); err != nil {
+		return err
+	}
+	for _, r := range ranges {
+		t.skipped.setRange(r.Begin, r.End)
+	}
+	t.want()
+	return nil
+}
+
+// release makes the pieces gone in the store first: from then on no read of them succeeds,
+// and the library learns from UpdateCompletion that it does not have them.
+func (t *torrent) release(ranges []plugins.Range) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.checkPieces(ranges...); err != nil {
+		return err
+	}
+	for _, r := range ranges {
+		if r.Begin == r.End {
+			continue
+		}
+		t.released.setRange(r.Begin, r.End)
+		t.apply(r.Begin, r.End)
+		err := t.store.release(r.Begin, r.End)
+		t.updateCompletion(r.Begin, r.End)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *torrent) updateCompletion(begin, end int) {
+	if t.lib == nil || !t.store.active.Load() {
+		return
+	}
+	for i := begin; i < end; i++ {
+		t.lib.Piece(i).UpdateCompletion()
+	}
+}
+
+// checkPieces refuses calls about pieces before there are any, and ranges beyond the last one.
+func (t *torrent) checkPieces(ranges ...plugins.Range) error {
+	if t.store == nil || t.closed {
+		return &plugins.Error{Code: plugins.ErrNotFound, Message: "the metainfo is not accepted yet"}
+	}
+	return checkRanges(ranges, len(t.applied))
+}
