@@ -1,47 +1,23 @@
 package enginetest
 
 import (
-	"bytes"
-	"crypto/sha1"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
-	"hash/fnv"
-	"io"
-	"os"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
 
-	"github.com/longshore-project/longshore/collections"
+	"github.com/longshore-project/longshore/plugins/payload"
 )
 
-// PayloadFile is one file of a torrent to make.
-type PayloadFile struct {
-	Name string // a path separated by "/"
-	Size int64  // bytes
-}
+// PayloadFile is one file of a torrent to make: Name, a path separated by "/", and Size in bytes.
+type PayloadFile = payload.File
 
 // PayloadSpec says what torrent to make.
-type PayloadSpec struct {
-	Name        string // of the torrent; "" is "payload"
-	Files       []PayloadFile
-	Single      bool  // a torrent of one file in BEP 3's single-file form: its name is the file's
-	PieceLength int64 // 0: a power of two from 16 KiB that makes at most about 1,000 pieces
-	Private     bool  // BEP 27
-	Seed        uint64
-}
+type PayloadSpec = payload.Spec
 
-// Payload is a torrent with its bytes. They follow from the spec alone and are computed
-// where they are needed, so that a large payload costs neither memory nor disk.
+// Payload is a torrent with its bytes, for the time of a test.
 type Payload struct {
-	*collections.Metainfo
-	Torrent []byte // the .torrent without trackers
-	seed    uint64
-	tb      testing.TB
-	dir     func() string
+	*payload.Payload
+	dir func() string
 }
 
 // NewPayload makes a torrent of files: a single-file one of one file without a folder, else one named "payload".
@@ -54,198 +30,19 @@ func NewPayload(tb testing.TB, files ...PayloadFile) *Payload {
 // MakePayload makes a torrent.
 func MakePayload(tb testing.TB, spec PayloadSpec) *Payload {
 	tb.Helper()
-	p := &Payload{seed: spec.seed(), tb: tb}
-	torrent, err := spec.torrent(p)
+	made, err := payload.Make(spec)
 	if err != nil {
-		tb.Fatalf("the payload's metainfo: %v", err)
+		tb.Fatalf("making the payload: %v", err)
 	}
-	p.Torrent = torrent
-	if p.Metainfo, err = collections.ParseMetainfo(torrent); err != nil {
-		tb.Fatalf("the payload's metainfo: %v", err)
-	}
-	p.dir = sync.OnceValue(func() string { return p.write(tb.TempDir()) })
-	return p
-}
-
-func (s PayloadSpec) total() (n int64) {
-	for _, f := range s.Files {
-		n += f.Size
-	}
-	return n
-}
-
-func (s PayloadSpec) pieceLength() int64 {
-	if s.PieceLength > 0 {
-		return s.PieceLength
-	}
-	length := int64(16 << 10)
-	for length*1024 < s.total() {
-		length *= 2
-	}
-	return length
-}
-
-func (s PayloadSpec) seed() uint64 {
-	h := fnv.New64a()
-	for _, f := range s.Files {
-		io.WriteString(h, f.Name)
-		binary.Write(h, binary.LittleEndian, f.Size)
-	}
-	return h.Sum64() ^ s.Seed
-}
-
-func (s PayloadSpec) torrent(content io.ReaderAt) ([]byte, error) {
-	info := dict{"name": s.name(), "piece length": s.pieceLength()}
-	if s.Private {
-		info["private"] = int64(1)
-	}
-	if s.Single {
-		info["length"] = s.Files[0].Size
-	} else {
-		info["files"] = s.fileList()
-	}
-	hashes, err := hashPieces(content, s.total(), s.pieceLength())
-	info["pieces"] = string(hashes)
-	return collections.BuildMetainfo(encode(info), nil, nil), err
-}
-
-func (s PayloadSpec) name() string {
-	switch {
-	case s.Single:
-		return s.Files[0].Name
-	case s.Name == "":
-		return "payload"
-	}
-	return s.Name
-}
-
-func (s PayloadSpec) fileList() []any {
-	var files []any
-	for _, f := range s.Files {
-		var path []any
-		for component := range strings.SplitSeq(f.Name, "/") {
-			path = append(path, component)
+	return &Payload{made, sync.OnceValue(func() string {
+		dir := tb.TempDir()
+		if err := made.Write(dir); err != nil {
+			tb.Fatalf("writing the payload: %v", err)
 		}
-		files = append(files, dict{"length": f.Size, "path": path})
-	}
-	return files
-}
-
-// hashPieces answers the SHA-1 of every piece, using every core.
-func hashPieces(content io.ReaderAt, total, length int64) ([]byte, error) {
-	pieces := int((total + length - 1) / length)
-	hashes := make([]byte, pieces*sha1.Size)
-	errs := make([]error, runtime.GOMAXPROCS(0))
-	var workers sync.WaitGroup
-	for w := range errs {
-		workers.Go(func() {
-			buf := make([]byte, length)
-			for i := w; i < pieces && errs[w] == nil; i += len(errs) {
-				b := buf[:min(length, total-int64(i)*length)]
-				_, errs[w] = content.ReadAt(b, int64(i)*length)
-				sum := sha1.Sum(b)
-				copy(hashes[i*sha1.Size:], sum[:])
-			}
-		})
-	}
-	workers.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return nil, err
-		}
-	}
-	return hashes, nil
-}
-
-// ReadAt reads the piece space: the files one after another.
-func (p *Payload) ReadAt(b []byte, off int64) (int, error) {
-	for n := 0; n < len(b); {
-		var word [8]byte
-		at := off + int64(n)
-		if at%8 == 0 && len(b)-n >= 8 {
-			binary.LittleEndian.PutUint64(b[n:], p.word(at/8))
-			n += 8
-			continue
-		}
-		binary.LittleEndian.PutUint64(word[:], p.word(at/8))
-		n += copy(b[n:], word[at%8:])
-	}
-	return len(b), nil
-}
-
-// word is SplitMix64 (Steele, Lea, Flood 2014) of the i-th state.
-func (p *Payload) word(i int64) uint64 {
-	z := p.seed + uint64(i+1)*0x9e3779b97f4a7c15
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
-}
-
-// Magnet answers a magnet link with the payload's infohash and name.
-func (p *Payload) Magnet(trackers ...string) string {
-	return (&collections.Magnet{Infohash: p.Infohash, Name: p.Name, Trackers: trackers}).String()
-}
-
-// WithTrackers answers the .torrent with trackers.
-func (p *Payload) WithTrackers(trackers ...string) []byte {
-	return collections.BuildMetainfo(p.InfoBytes, trackers, nil)
-}
-
-// Open reads the bytes of file i.
-func (p *Payload) Open(i int) *io.SectionReader {
-	return io.NewSectionReader(p, p.Files[i].Offset, p.Files[i].Size)
-}
-
-// Hashes answers the SHA-256 of every file in hexadecimal digits, by MetaFile.Path.
-func (p *Payload) Hashes() map[string]string {
-	hashes := map[string]string{}
-	for i, f := range p.Files {
-		h := sha256.New()
-		io.Copy(h, p.Open(i))
-		hashes[f.Path] = hex.EncodeToString(h.Sum(nil))
-	}
-	return hashes
+		return dir
+	})}
 }
 
 // Dir answers a folder that holds the payload as any client would have downloaded it: the file or the
 // folder of the torrent's name. It is written at the first call and removed with the test.
 func (p *Payload) Dir() string { return p.dir() }
-
-func (p *Payload) write(dir string) string {
-	for i, f := range p.Files {
-		path := filepath.Join(dir, filepath.FromSlash(f.Path))
-		if err := writeFile(path, p.Open(i)); err != nil {
-			p.tb.Fatalf("writing the payload: %v", err)
-		}
-	}
-	return dir
-}
-
-func writeFile(path string, content io.Reader) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	_, err = io.Copy(f, content)
-	return err
-}
-
-// Equal says whether r holds the bytes of file i and nothing more.
-func (p *Payload) Equal(i int, r io.Reader) bool {
-	want := p.Open(i)
-	a, b := make([]byte, 256<<10), make([]byte, 256<<10)
-	for {
-		n, errA := io.ReadFull(want, a)
-		m, errB := io.ReadFull(r, b)
-		if !bytes.Equal(a[:n], b[:m]) || errA != errB {
-			return false
-		}
-		if errA != nil {
-			return true
-		}
-	}
-}

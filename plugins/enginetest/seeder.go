@@ -1,9 +1,12 @@
 package enginetest
 
 import (
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"net"
-	"net/netip"
+	"net/http"
+	"net/url"
 	"slices"
 	"sync"
 	"testing"
@@ -13,11 +16,11 @@ import (
 
 // SeederOptions say how a seeder differs from a good one.
 type SeederOptions struct {
-	Host    string          // loopback address to listen on; "" is 127.0.0.1
-	Tracker *Tracker        // where it is known; nil: nowhere
-	Lack    []plugins.Range // pieces it has not
-	Corrupt []plugins.Range // pieces it sends with wrong bytes
-	Rate    int64           // bytes per second to all peers together; 0 is no limit
+	Host     string          // loopback address to listen on; "" is 127.0.0.1
+	Trackers []string        // HTTP trackers it announces to, once, before NewSeeder returns
+	Lack     []plugins.Range // pieces it has not
+	Corrupt  []plugins.Range // pieces it sends with wrong bytes
+	Rate     int64           // bytes per second to all peers together; 0 is no limit
 }
 
 // Seeder serves a payload over plain TCP: handshake, extension protocol with metadata
@@ -54,8 +57,10 @@ func NewSeeder(tb testing.TB, p *Payload, options SeederOptions) *Seeder {
 	}
 	s.work.Go(s.accept)
 	tb.Cleanup(s.Close)
-	if options.Tracker != nil {
-		options.Tracker.Add(p.Infohash, s.AddrPort())
+	for _, tracker := range options.Trackers {
+		if err := s.announce(tracker); err != nil {
+			tb.Fatalf("the seeder: %v", err)
+		}
 	}
 	return s
 }
@@ -63,24 +68,19 @@ func NewSeeder(tb testing.TB, p *Payload, options SeederOptions) *Seeder {
 // Addr answers host:port.
 func (s *Seeder) Addr() string { return s.listener.Addr().String() }
 
-// AddrPort answers the address as a tracker tells it.
-func (s *Seeder) AddrPort() netip.AddrPort {
-	return s.listener.Addr().(*net.TCPAddr).AddrPort()
-}
-
-// Sent answers the payload bytes sent of every piece to all peers.
-func (s *Seeder) Sent() []int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.sent)
-}
-
-// Total answers the payload bytes sent.
-func (s *Seeder) Total() (n int64) {
-	for _, bytes := range s.Sent() {
+// Sent answers the payload bytes sent to all peers.
+func (s *Seeder) Sent() (n int64) {
+	for _, bytes := range s.SentPieces() {
 		n += bytes
 	}
 	return n
+}
+
+// SentPieces answers the payload bytes sent of every piece to all peers.
+func (s *Seeder) SentPieces() []int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.sent)
 }
 
 // Requested counts the requests for blocks of every piece.
@@ -135,6 +135,31 @@ func (s *Seeder) Close() {
 	s.listener.Close()
 	s.pace.set(0)
 	s.work.Wait()
+}
+
+// announce is one announce of BEP 3. It names the seeder's address, because the request comes from another.
+func (s *Seeder) announce(tracker string) error {
+	infohash, err := hex.DecodeString(string(s.payload.Infohash))
+	if err != nil {
+		return err
+	}
+	host, port, err := net.SplitHostPort(s.Addr())
+	if err != nil {
+		return err
+	}
+	q := url.Values{
+		"info_hash": {string(infohash)}, "peer_id": {peerID(seederID)}, "ip": {host}, "port": {port},
+		"uploaded": {"0"}, "downloaded": {"0"}, "left": {"0"}, "compact": {"1"}, "event": {"started"},
+	}
+	resp, err := http.Get(tracker + "?" + q.Encode())
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("tracker %s answered %s", tracker, resp.Status)
+	}
+	return nil
 }
 
 func (s *Seeder) accept() {

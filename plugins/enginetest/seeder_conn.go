@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+
+	"github.com/longshore-project/longshore/plugins/bencode"
 )
 
 const (
@@ -28,7 +30,7 @@ type seederConn struct {
 
 func (c *seederConn) run(dialled bool) {
 	s := c.seeder
-	if c.shake(s.payload.Infohash, "-LS0001-", dialled) != nil {
+	if c.shake(s.payload.Infohash, seederID, dialled) != nil {
 		return
 	}
 	s.mu.Lock()
@@ -49,8 +51,8 @@ func (c *seederConn) run(dialled bool) {
 
 func (c *seederConn) greet() {
 	p := c.seeder.payload
-	hello := dict{
-		"m": dict{"ut_metadata": int64(extMetadata)}, "metadata_size": int64(len(p.InfoBytes)),
+	hello := bencode.Dict{
+		"m": bencode.Dict{"ut_metadata": int64(extMetadata)}, "metadata_size": int64(len(p.InfoBytes)),
 		"reqq": int64(requestQueue), "v": "enginetest",
 	}
 	b := appendExtended(nil, 0, hello, nil)
@@ -121,10 +123,10 @@ func (c *seederConn) handleCancel(m message) error {
 
 func (c *seederConn) handleExtended(body []byte) error {
 	if len(body) == 0 {
-		return errBencode
+		return bencode.ErrMalformed
 	}
-	v, _, err := decode(body[1:])
-	header, ok := v.(dict)
+	v, _, err := bencode.Decode(body[1:])
+	header, ok := v.(bencode.Dict)
 	switch {
 	case body[0] == 0 && ok:
 		c.handleHello(header)
@@ -134,8 +136,8 @@ func (c *seederConn) handleExtended(body []byte) error {
 	return err
 }
 
-func (c *seederConn) handleHello(hello dict) {
-	extensions, _ := hello["m"].(dict)
+func (c *seederConn) handleHello(hello bencode.Dict) {
+	extensions, _ := hello["m"].(bencode.Dict)
 	id, _ := extensions["ut_metadata"].(int64)
 	c.mu.Lock()
 	c.metadataID = byte(id)
@@ -145,7 +147,7 @@ func (c *seederConn) handleHello(hello dict) {
 	c.seeder.extensions = append(c.seeder.extensions, hello)
 }
 
-func (c *seederConn) handleMetadata(request dict) {
+func (c *seederConn) handleMetadata(request bencode.Dict) {
 	kind, _ := request["msg_type"].(int64)
 	piece, _ := request["piece"].(int64)
 	info := c.seeder.payload.InfoBytes
@@ -153,7 +155,7 @@ func (c *seederConn) handleMetadata(request dict) {
 		return
 	}
 	part := info[piece*metadataBlock : min(int64(len(info)), (piece+1)*metadataBlock)]
-	header := dict{"msg_type": int64(1), "piece": piece, "total_size": int64(len(info))}
+	header := bencode.Dict{"msg_type": int64(1), "piece": piece, "total_size": int64(len(info))}
 	c.mu.Lock()
 	id := c.metadataID
 	c.mu.Unlock()

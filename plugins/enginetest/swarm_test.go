@@ -4,19 +4,22 @@ import (
 	"encoding/hex"
 	"io"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/longshore-project/longshore/plugins"
+	"github.com/longshore-project/longshore/plugins/bencode"
 )
 
 func TestPayloadOnDiskMatchesItsPieces(t *testing.T) {
-	p := NewPayload(t, PayloadFile{"a/b/c.bin", 100_003}, PayloadFile{"empty", 0}, PayloadFile{"ü/日本.txt", 77})
+	p := NewPayload(t, PayloadFile{Name: "a/b/c.bin", Size: 100_003}, PayloadFile{Name: "empty"}, PayloadFile{Name: "ü/日本.txt", Size: 77})
 	for i, f := range p.Files {
 		disk, err := os.Open(filepath.Join(p.Dir(), f.Path))
 		if err != nil {
@@ -30,7 +33,7 @@ func TestPayloadOnDiskMatchesItsPieces(t *testing.T) {
 }
 
 func TestSeederServesEveryPieceOnceAndCountsIt(t *testing.T) {
-	p := NewPayload(t, PayloadFile{"x", 1<<20 + 5})
+	p := NewPayload(t, PayloadFile{Name: "x", Size: 1<<20 + 5})
 	s := NewSeeder(t, p, SeederOptions{})
 	l := dial(t, s.Addr(), p)
 	for i := range p.NumPieces {
@@ -38,7 +41,7 @@ func TestSeederServesEveryPieceOnceAndCountsIt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for i, n := range s.Sent() {
+	for i, n := range s.SentPieces() {
 		if n != p.PieceSize(i) {
 			t.Errorf("piece %d: %d bytes counted, want %d", i, n, p.PieceSize(i))
 		}
@@ -46,7 +49,7 @@ func TestSeederServesEveryPieceOnceAndCountsIt(t *testing.T) {
 }
 
 func TestSeederLacksPieces(t *testing.T) {
-	p := NewPayload(t, PayloadFile{"x", 1 << 20})
+	p := NewPayload(t, PayloadFile{Name: "x", Size: 1 << 20})
 	s := NewSeeder(t, p, SeederOptions{Lack: []plugins.Range{{Begin: 3, End: 5}}})
 	if err := dial(t, s.Addr(), p).Fetch(t.Context(), 4); err == nil {
 		t.Error("it served a piece that it lacks")
@@ -61,7 +64,7 @@ func TestSeederLacksPieces(t *testing.T) {
 }
 
 func TestSeederCorruptsPieces(t *testing.T) {
-	p := NewPayload(t, PayloadFile{"x", 1 << 20})
+	p := NewPayload(t, PayloadFile{Name: "x", Size: 1 << 20})
 	s := NewSeeder(t, p, SeederOptions{Corrupt: []plugins.Range{{Begin: 3, End: 4}}})
 	l := dial(t, s.Addr(), p)
 	if err := l.Fetch(t.Context(), 3); err == nil || !strings.Contains(err.Error(), "wrong bytes") {
@@ -70,7 +73,7 @@ func TestSeederCorruptsPieces(t *testing.T) {
 }
 
 func TestSeederKeepsToItsRate(t *testing.T) {
-	p := NewPayload(t, PayloadFile{"x", 256 << 10})
+	p := NewPayload(t, PayloadFile{Name: "x", Size: 256 << 10})
 	s := NewSeeder(t, p, SeederOptions{Rate: 1 << 20})
 	l := dial(t, s.Addr(), p)
 	began := time.Now()
@@ -86,25 +89,25 @@ func TestSeederKeepsToItsRate(t *testing.T) {
 
 func TestTrackerTellsPeersOfEachOther(t *testing.T) {
 	tr := NewTracker(t)
-	p := NewPayload(t, PayloadFile{"x", 1 << 20})
-	s := NewSeeder(t, p, SeederOptions{Tracker: tr})
+	p := NewPayload(t, PayloadFile{Name: "x", Size: 1 << 20})
+	s := NewSeeder(t, p, SeederOptions{Trackers: []string{tr.URL}})
 	reply := announce(t, tr, p, "started")
 	if peers, _ := reply["peers"].(string); len(peers) != 6 {
 		t.Errorf("peers: %q, want the seeder alone", peers)
 	}
-	if got := tr.Peers(p.Infohash); len(got) != 2 || got[0] != s.AddrPort() && got[1] != s.AddrPort() {
+	if got := tr.Peers(p.Infohash); len(got) != 2 || !slices.Contains(got, netip.MustParseAddrPort(s.Addr())) {
 		t.Errorf("Peers() = %v", got)
 	}
 	announce(t, tr, p, "stopped")
-	if got := tr.Peers(p.Infohash); len(got) != 1 || tr.Announces(p.Infohash) != 2 {
+	if got := tr.Peers(p.Infohash); len(got) != 1 || tr.Announces(p.Infohash) != 3 {
 		t.Errorf("after stopped: peers %v, %d announces", got, tr.Announces(p.Infohash))
 	}
 }
 
 func TestAForeignClientFetchesAMagnetFromTheSwarm(t *testing.T) {
 	tr := NewTracker(t)
-	p := MakePayload(t, PayloadSpec{Name: "tree", Files: []PayloadFile{{"a/one.bin", 3 << 20}, {"b/zwei ü.bin", 70_001}, {"empty", 0}}})
-	NewSeeder(t, p, SeederOptions{Tracker: tr})
+	p := MakePayload(t, PayloadSpec{Name: "tree", Files: []PayloadFile{{Name: "a/one.bin", Size: 3 << 20}, {Name: "b/zwei ü.bin", Size: 70_001}, {Name: "empty", Size: 0}}})
+	NewSeeder(t, p, SeederOptions{Trackers: []string{tr.URL}})
 	dir := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), "aria2c", "--no-conf", "--dir="+dir, "--seed-time=0", "--enable-dht=false",
 		"--bt-enable-lpd=false", "--bt-stop-timeout=30", "--listen-port=20000-40000", "--summary-interval=0", p.Magnet(tr.URL))
@@ -124,7 +127,7 @@ func TestAForeignClientFetchesAMagnetFromTheSwarm(t *testing.T) {
 }
 
 func BenchmarkSeeder(b *testing.B) {
-	p := NewPayload(b, PayloadFile{"x", 64 << 20})
+	p := NewPayload(b, PayloadFile{Name: "x", Size: 64 << 20})
 	s := NewSeeder(b, p, SeederOptions{})
 	b.SetBytes(16 << 10)
 	var out []byte
@@ -143,7 +146,7 @@ func dial(t *testing.T, addr string, p *Payload) *Leecher {
 	return l
 }
 
-func announce(t *testing.T, tr *Tracker, p *Payload, event string) dict {
+func announce(t *testing.T, tr *Tracker, p *Payload, event string) bencode.Dict {
 	t.Helper()
 	infohash, err := hex.DecodeString(string(p.Infohash))
 	if err != nil {
@@ -159,9 +162,9 @@ func announce(t *testing.T, tr *Tracker, p *Payload, event string) dict {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reply, _, err := decode(body)
+	reply, _, err := bencode.Decode(body)
 	if err != nil {
 		t.Fatalf("%q: %v", body, err)
 	}
-	return reply.(dict)
+	return reply.(bencode.Dict)
 }

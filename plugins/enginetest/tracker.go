@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/longshore-project/longshore/collections"
+	"github.com/longshore-project/longshore/plugins/bencode"
 )
 
 // Tracker is an HTTP tracker on loopback (BEP 3, compact answers of BEP 23).
@@ -40,13 +41,6 @@ func NewTracker(tb testing.TB) *Tracker {
 	return tr
 }
 
-// Add makes a peer known that does not announce by itself.
-func (tr *Tracker) Add(infohash collections.Infohash, peer netip.AddrPort) {
-	tr.mu.Lock()
-	defer tr.mu.Unlock()
-	tr.swarm(infohash).peers[peer] = true
-}
-
 // Announces counts the announces of an infohash.
 func (tr *Tracker) Announces(infohash collections.Infohash) int {
 	tr.mu.Lock()
@@ -54,7 +48,7 @@ func (tr *Tracker) Announces(infohash collections.Infohash) int {
 	return tr.swarm(infohash).announces
 }
 
-// Peers answers who announced an infohash, or was added, and has not stopped.
+// Peers answers who announced an infohash and has not stopped.
 func (tr *Tracker) Peers(infohash collections.Infohash) []netip.AddrPort {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
@@ -74,7 +68,7 @@ func (tr *Tracker) announce(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	peer, ok := announcer(r.RemoteAddr, q)
 	if !ok || len(q.Get("info_hash")) != 20 {
-		w.Write(encode(dict{"failure reason": "malformed announce"}))
+		w.Write(bencode.Encode(bencode.Dict{"failure reason": "malformed announce"}))
 		return
 	}
 	infohash := hexInfohash([]byte(q.Get("info_hash")))
@@ -88,7 +82,7 @@ func (tr *Tracker) announce(w http.ResponseWriter, r *http.Request) {
 		s.peers[peer] = true
 	}
 	// A short interval lets a peer that came later be found within a test.
-	w.Write(encode(dict{"interval": int64(2), "min interval": int64(1), "peers": s.compact(peer)}))
+	w.Write(bencode.Encode(bencode.Dict{"interval": int64(2), "min interval": int64(1), "peers": s.compact(peer)}))
 }
 
 // announcer is the sender's address, or the one it names, with the port it listens on.

@@ -10,6 +10,7 @@ import (
 	"net"
 
 	"github.com/longshore-project/longshore/collections"
+	"github.com/longshore-project/longshore/plugins/bencode"
 )
 
 // Kinds of messages (BEP 3, BEP 10).
@@ -34,6 +35,15 @@ const (
 	extendedBit     = 0x10     // of the sixth reserved byte
 	handshakeLength = 68
 )
+
+// Peer ids (BEP 20) of the swarm's own peers.
+const (
+	seederID  = "-LS0001-seeder"
+	leecherID = "-LS0001-leecher"
+)
+
+// peerID fills an id up to its 20 bytes.
+func peerID(name string) string { return fmt.Sprintf("%-20.20s", name) }
 
 var errHandshake = errors.New("not a plain handshake for this torrent")
 
@@ -73,7 +83,7 @@ func (c *peerConn) shake(infohash collections.Infohash, id string, dialled bool)
 		return err
 	}
 	ours := append([]byte(protocolName), 0, 0, 0, 0, 0, extendedBit, 0, 0)
-	ours = append(append(ours, raw...), fmt.Sprintf("%-20.20s", id)...)
+	ours = append(append(ours, raw...), peerID(id)...)
 	if dialled {
 		if _, err := c.Write(ours); err != nil {
 			return err
@@ -120,8 +130,8 @@ func appendMessage(b []byte, kind byte, body ...byte) []byte {
 	return append(append(b, kind), body...)
 }
 
-func appendExtended(b []byte, ext byte, header dict, payload []byte) []byte {
-	body := append([]byte{ext}, encode(header)...)
+func appendExtended(b []byte, ext byte, header bencode.Dict, payload []byte) []byte {
+	body := append([]byte{ext}, bencode.Encode(header)...)
 	return appendMessage(b, msgExtended, append(body, payload...)...)
 }
 

@@ -1,4 +1,6 @@
-package enginetest
+// Package bencode writes and reads bencoded values (BEP 3) of the project's own swarm and torrents. It is for
+// trusted input: metainfo from outside is read by package collections.
+package bencode
 
 import (
 	"bytes"
@@ -9,10 +11,11 @@ import (
 	"strconv"
 )
 
-// dict is a bencoded dictionary of strings, int64s, lists ([]any) and dicts (BEP 3).
-type dict = map[string]any
+// Dict is a dictionary of strings, int64s, lists ([]any) and Dicts.
+type Dict = map[string]any
 
-func encode(v any) []byte { return appendValue(nil, v) }
+// Encode writes a string, int64, []any or Dict; other types panic.
+func Encode(v any) []byte { return appendValue(nil, v) }
 
 func appendValue(b []byte, v any) []byte {
 	switch v := v.(type) {
@@ -26,7 +29,7 @@ func appendValue(b []byte, v any) []byte {
 			b = appendValue(b, item)
 		}
 		return append(b, 'e')
-	case dict:
+	case Dict:
 		b = append(b, 'd')
 		for _, key := range slices.Sorted(maps.Keys(v)) {
 			b = appendValue(appendValue(b, key), v[key])
@@ -36,19 +39,20 @@ func appendValue(b []byte, v any) []byte {
 	panic(fmt.Sprintf("bencode: %T", v))
 }
 
-var errBencode = errors.New("bencode: malformed")
+// ErrMalformed says that the input is not bencode.
+var ErrMalformed = errors.New("bencode: malformed")
 
-// decode reads one value and answers what follows it.
-func decode(b []byte) (v any, rest []byte, err error) {
+// Decode reads one value and answers what follows it.
+func Decode(b []byte) (v any, rest []byte, err error) {
 	if len(b) == 0 {
-		return nil, nil, errBencode
+		return nil, nil, ErrMalformed
 	}
 	switch {
 	case b[0] == 'i':
 		digits, rest, ok := bytes.Cut(b[1:], []byte("e"))
 		n, err := strconv.ParseInt(string(digits), 10, 64)
 		if !ok || err != nil {
-			return nil, nil, errBencode
+			return nil, nil, ErrMalformed
 		}
 		return n, rest, nil
 	case b[0] == 'l':
@@ -63,7 +67,7 @@ func decodeString(b []byte) (any, []byte, error) {
 	digits, rest, ok := bytes.Cut(b, []byte(":"))
 	n, err := strconv.Atoi(string(digits))
 	if !ok || err != nil || n < 0 || n > len(rest) {
-		return nil, nil, errBencode
+		return nil, nil, ErrMalformed
 	}
 	return string(rest[:n]), rest[n:], nil
 }
@@ -71,14 +75,14 @@ func decodeString(b []byte) (any, []byte, error) {
 func decodeList(b []byte) (any, []byte, error) {
 	list := []any{}
 	for len(b) > 0 && b[0] != 'e' {
-		v, rest, err := decode(b)
+		v, rest, err := Decode(b)
 		if err != nil {
 			return nil, nil, err
 		}
 		list, b = append(list, v), rest
 	}
 	if len(b) == 0 {
-		return nil, nil, errBencode
+		return nil, nil, ErrMalformed
 	}
 	return list, b[1:], nil
 }
@@ -89,11 +93,11 @@ func decodeDict(b []byte) (any, []byte, error) {
 		return nil, nil, err
 	}
 	pairs := list.([]any)
-	d := dict{}
+	d := Dict{}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		key, ok := pairs[i].(string)
 		if !ok {
-			return nil, nil, errBencode
+			return nil, nil, ErrMalformed
 		}
 		d[key] = pairs[i+1]
 	}
