@@ -74,11 +74,11 @@ func baseCollections() []*core.Collection {
 
 		table("agent_tokens", []string{
 			"CREATE UNIQUE INDEX idx_agent_tokens_token ON agent_tokens (token_hash)",
-		}, text("token_hash", 64), date("expires_at"), date("used_at")),
+		}, text("token_hash", 64), flag("local"), date("expires_at"), date("used_at")),
 
 		table("torrents", []string{
 			"CREATE UNIQUE INDEX idx_torrents_infohash ON torrents (infohash_v1, scope)",
-		}, text("infohash_v1", 40), text("infohash_v2", 64), text("scope", 15), text("name", 1024), number("size_bytes"), number("piece_length"), flag("private"),
+		}, text("infohash_v1", 40), text("infohash_v2", 64), text("scope", 15), text("name", 1024), number("size_bytes"), number("piece_length"), number("file_count"), flag("private"),
 			&core.FileField{Name: "metainfo", MaxSelect: 1, MaxSize: collections.MaxMetadataBytes + 1<<20, Protected: true}),
 
 		table("jobs", []string{
@@ -120,6 +120,7 @@ func baseCollections() []*core.Collection {
 			"CREATE UNIQUE INDEX idx_files_job ON files (job_id, file_index)",
 			"CREATE INDEX idx_files_object ON files (object_id)",
 			"CREATE INDEX idx_files_user ON files (user_id)",
+			"CREATE INDEX idx_files_open ON files (job_id) WHERE selected = TRUE AND is_complete = FALSE",
 		}, text("job_id", 15), text("user_id", 15), text("object_id", 15), number("file_index"), text("path", collections.MaxPathBytes*2),
 			number("size_bytes"), text("mime_type", 255), flag("selected"), flag("is_complete"), number("revision")),
 	}

@@ -1,0 +1,115 @@
+package dispatch
+
+import (
+	"crypto/ed25519"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/longshore-project/longshore/collections"
+)
+
+// agent is what the dispatcher knows of an agent. Dispatcher.mu guards it.
+type agent struct {
+	id       string
+	address  string
+	key      ed25519.PublicKey
+	local    bool
+	draining bool
+
+	startID    string
+	pastStarts []string // never taken for new again
+	seq        int64    // of the last report taken of startID
+	seen       time.Time
+	written    time.Time // the row's last_seen_at
+	health     collections.AgentHealth
+	held       map[string]bool   // jobs whose data it keeps
+	starting   map[string]string // infohash by job, of placements on their way
+	stopping   map[string]string // and of stops
+
+	reporting sync.Mutex // one report at a time
+}
+
+// agent answers a known agent that is not revoked; unauthorized for others.
+func (d *Dispatcher) agent(id string) (*agent, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if a, ok := d.agents[id]; ok {
+		return a, nil
+	}
+	return nil, errUnauthorized
+}
+
+// loadAgents brings the memory up to date with the rows.
+func (d *Dispatcher) loadAgents() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	rows, err := d.App.FindAllRecords("agents")
+	if err != nil {
+		return err
+	}
+	current := map[string]*agent{}
+	for _, row := range rows {
+		if row.GetBool("revoked") {
+			continue
+		}
+		a, known := d.agents[row.Id]
+		if !known {
+			a = newAgent(row)
+		}
+		a.address, a.draining, a.local = strings.TrimSuffix(row.GetString("address"), "/"), row.GetBool("draining"), row.GetBool("local")
+		current[row.Id] = a
+	}
+	d.agents = current
+	return nil
+}
+
+func newAgent(row *core.Record) *agent {
+	key, _ := hex.DecodeString(row.GetString("public_key")) // a bad key verifies nothing
+	return &agent{
+		id: row.Id, key: key, startID: row.GetString("start_id"), seq: int64(row.GetInt("report_seq")),
+		held: map[string]bool{}, starting: map[string]string{}, stopping: map[string]string{},
+	}
+}
+
+// offers says whether the agent has the engine; "" is any.
+func (a *agent) offers(engine string) bool {
+	if engine == "" {
+		return true
+	}
+	return slices.ContainsFunc(a.health.Engines, func(e collections.EngineHealth) bool { return e.Name == engine })
+}
+
+// begin notes a report's start id and health. fresh is false for a replay, whose entries change nothing;
+// restarted is true for the first report of a new start.
+func (d *Dispatcher) begin(a *agent, req *collections.ReportRequest) (fresh, restarted bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if req.StartID == a.startID {
+		fresh = req.Seq > a.seq
+	} else if !slices.Contains(a.pastStarts, req.StartID) {
+		if a.startID != "" {
+			a.pastStarts = append(a.pastStarts[max(0, len(a.pastStarts)-15):], a.startID)
+		}
+		a.startID, a.seq = req.StartID, 0
+		fresh, restarted = true, true
+	}
+	if fresh {
+		a.seen, a.health, a.held = d.Now(), req.Health, heldJobs(req)
+	}
+	return fresh, restarted
+}
+
+func heldJobs(req *collections.ReportRequest) map[string]bool {
+	held := map[string]bool{}
+	for i := range req.Jobs {
+		if req.Jobs[i].State == collections.AgentHeld {
+			held[req.Jobs[i].JobID] = true
+		}
+	}
+	return held
+}

@@ -1,0 +1,107 @@
+package dispatch
+
+import (
+	"slices"
+
+	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/longshore-project/longshore/collections"
+	"github.com/longshore-project/longshore/hooks"
+)
+
+// SelectedSize answers the bytes of the selected files that have content of their own. A nil selection means all.
+func SelectedSize(m *collections.Metainfo, selection []int) int64 {
+	var size int64
+	for _, f := range contentFiles(m) {
+		if selected(selection, f.Index) {
+			size += f.Size
+		}
+	}
+	return size
+}
+
+// AddFiles makes the rows of a job's files and of the objects of the selected ones. It is idempotent by
+// (job, file_index). In a transaction of the caller it makes the first FileRowsPerTx only, so that no
+// writer waits long; the dispatcher makes what is missing, in transactions of that many, before the job starts.
+func AddFiles(app core.App, job, torrent *core.Record, m *collections.Metainfo) error {
+	files, selection := contentFiles(m), selectionOf(job)
+	if app.IsTransactional() {
+		return insertFiles(app, job, torrent, files[:min(len(files), collections.FileRowsPerTx)], selection)
+	}
+	for batch := range slices.Chunk(files, collections.FileRowsPerTx) {
+		err := hooks.InTransaction(app, func(tx core.App) error { return insertFiles(tx, job, torrent, batch, selection) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func contentFiles(m *collections.Metainfo) []collections.MetaFile {
+	files := make([]collections.MetaFile, 0, len(m.Files))
+	for _, f := range m.Files {
+		if f.Wanted() {
+			files = append(files, f)
+		}
+	}
+	return files
+}
+
+// selectionOf answers a job's selection in ascending order; nil means all.
+func selectionOf(job *core.Record) []int {
+	var selection []int
+	if err := job.UnmarshalJSONField("selection", &selection); err != nil {
+		return nil
+	}
+	slices.Sort(selection)
+	return selection
+}
+
+func selected(selection []int, index int) bool {
+	if selection == nil {
+		return true
+	}
+	_, found := slices.BinarySearch(selection, index)
+	return found
+}
+
+const (
+	insertObject = `INSERT INTO objects (id, torrent_id, file_index, scope, size_bytes, state, created_at, updated_at)
+		VALUES ({:id}, {:torrent}, {:index}, {:job}, {:size}, 'uploading', {:now}, {:now})
+		ON CONFLICT (torrent_id, file_index, scope) DO NOTHING`
+	insertFile = `INSERT INTO files (id, job_id, user_id, object_id, file_index, path, size_bytes, mime_type, selected, revision, created_at, updated_at)
+		SELECT {:id}, {:job}, {:user}, COALESCE((SELECT id FROM objects WHERE torrent_id = {:torrent} AND file_index = {:index} AND scope = {:job}), ''),
+			{:index}, {:path}, {:size}, {:mime}, {:selected}, 1, {:now}, {:now}
+		WHERE TRUE ON CONFLICT (job_id, file_index) DO NOTHING`
+)
+
+func insertFiles(tx core.App, job, torrent *core.Record, files []collections.MetaFile, selection []int) error {
+	objects := tx.NonconcurrentDB().NewQuery(insertObject).Prepare()
+	defer objects.Close()
+	rows := tx.NonconcurrentDB().NewQuery(insertFile).Prepare()
+	defer rows.Close()
+	for _, f := range files {
+		key := dbx.Params{"torrent": torrent.Id, "index": f.Index, "job": job.Id, "size": f.Size, "now": now()}
+		chosen := selected(selection, f.Index)
+		if chosen {
+			if _, err := objects.Bind(with(key, dbx.Params{"id": core.GenerateDefaultRandomId()})).Execute(); err != nil {
+				return err
+			}
+		}
+		_, err := rows.Bind(with(key, dbx.Params{
+			"id": core.GenerateDefaultRandomId(), "user": job.GetString("user_id"), "path": f.Path,
+			"mime": collections.MimeType(f.Path), "selected": chosen,
+		})).Execute()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// filesReady says whether all rows of the job's files are there.
+func filesReady(app core.App, job, torrent *core.Record) (bool, error) {
+	n, err := app.CountRecords("files", dbx.HashExp{"job_id": job.Id})
+	return n == int64(torrent.GetInt("file_count")), err
+}

@@ -1,0 +1,148 @@
+package dispatch
+
+import (
+	"time"
+
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/longshore-project/longshore/collections"
+)
+
+// lease is an attempt that an agent holds. Dispatcher.mu guards it.
+type lease struct {
+	jobID, owner, infohash string
+	agentID, agentStart    string
+	attempt                int64
+	status                 collections.Status
+	until                  time.Time
+	written                time.Time // the row's figures
+	size                   int64     // of the selected files, 0 while unknown
+	bestDone               int64     // the most done bytes on record
+	retries                int
+	needStored             bool  // the next reply carries the whole account of the store
+	storedSeq              int64 // of the last report whose reply did
+	standing               bool  // a verdict of this attempt is on the board
+	last                   collections.Progress
+}
+
+func leaseOf(job *core.Record, until time.Time) *lease {
+	l := &lease{
+		jobID: job.Id, owner: job.GetString("user_id"), infohash: job.GetString("infohash"),
+		agentID: job.GetString("agent_id"), agentStart: job.GetString("agent_start"), attempt: job.GetInt64("attempt"),
+		until: until,
+	}
+	l.follow(job)
+	return l
+}
+
+// follow takes over what a newer row says.
+func (l *lease) follow(job *core.Record) {
+	l.status = collections.Status(job.GetString("status"))
+	l.size, l.retries = job.GetInt64("size_bytes"), job.GetInt("retries")
+	l.bestDone = max(l.bestDone, job.GetInt64("done_bytes"))
+}
+
+// of says whether the lease is for this attempt of the row.
+func (l *lease) of(job *core.Record) bool {
+	return collections.Status(job.GetString("status")).Running() && l.attempt == job.GetInt64("attempt") &&
+		l.agentID == job.GetString("agent_id") && l.agentStart == job.GetString("agent_start")
+}
+
+// reviveLeases gives every running job's agent its full time, because it was the control plane that was away.
+func (d *Dispatcher) reviveLeases() error {
+	jobs, err := d.runningJobs()
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, job := range jobs {
+		d.adopt(job)
+	}
+	return nil
+}
+
+func (d *Dispatcher) runningJobs() ([]*core.Record, error) {
+	return d.App.FindAllRecords("jobs", inStatus(collections.StatusFetchingMetadata, collections.StatusDownloading, collections.StatusUploading))
+}
+
+// adopt makes a lease for a running row that has none. The caller holds mu.
+func (d *Dispatcher) adopt(job *core.Record) *lease {
+	l := leaseOf(job, d.Now().Add(d.Lease+d.Grace))
+	l.needStored = true
+	d.leases[job.Id] = l
+	return l
+}
+
+func (d *Dispatcher) sweepLoop() {
+	d.every(d.Sweep, func() {
+		if err := d.sweepLeases(); err != nil {
+			d.Logger.Error("the lease sweep failed", "error", err)
+		}
+	})
+}
+
+// sweepLeases makes memory and rows agree, ends the attempts of agents that fell silent and completes what has nothing left to store.
+func (d *Dispatcher) sweepLeases() error {
+	if err := d.loadAgents(); err != nil {
+		return err
+	}
+	if err := d.reconcile(); err != nil {
+		return err
+	}
+	for _, l := range d.silent() {
+		d.endAttempt(d.App, l.jobID, l.attempt, ending{code: collections.CodeAgentLost, message: "The agent fell silent.", counted: true})
+	}
+	return d.completeUploaded()
+}
+
+func (d *Dispatcher) silent() []lease {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var ended []lease
+	for _, l := range d.leases {
+		if l.until.Before(d.Now()) {
+			ended = append(ended, *l)
+		}
+	}
+	return ended
+}
+
+// reconcile heals what no hook told of: another process's changes, races of a hook with a placement.
+func (d *Dispatcher) reconcile() error {
+	jobs, err := d.runningJobs()
+	if err != nil {
+		return err
+	}
+	running := map[string]*core.Record{}
+	d.mu.Lock()
+	for _, job := range jobs {
+		running[job.Id] = job
+		if d.leases[job.Id] == nil {
+			d.adopt(job)
+		}
+	}
+	var doubtful []string
+	for id, l := range d.leases {
+		if job := running[id]; job == nil || !l.of(job) {
+			doubtful = append(doubtful, id)
+		}
+	}
+	d.mu.Unlock()
+	for _, id := range doubtful {
+		d.recheck(id)
+	}
+	return nil
+}
+
+// recheck reads one row anew and does what its hook would have done.
+func (d *Dispatcher) recheck(jobID string) {
+	job, err := d.App.FindRecordById("jobs", jobID)
+	if isNoRows(err) {
+		d.jobDeleted(jobID)
+	} else if err == nil {
+		d.jobChanged(job)
+	} else {
+		d.Logger.Error("a job could not be read", "job", jobID, "error", err)
+	}
+}

@@ -1,0 +1,129 @@
+package dispatch
+
+import (
+	"database/sql"
+	"errors"
+
+	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/hook"
+
+	"github.com/longshore-project/longshore/collections"
+)
+
+const hookID = "longshore.dispatch"
+
+// listen learns of commits: new jobs, changed wishes, deletions.
+func (d *Dispatcher) listen() {
+	on := func(h *hook.TaggedHook[*core.RecordEvent], fn func(*core.Record)) {
+		h.Bind(&hook.Handler[*core.RecordEvent]{Id: hookID, Func: func(e *core.RecordEvent) error {
+			fn(e.Record)
+			return e.Next()
+		}})
+	}
+	on(d.App.OnRecordAfterCreateSuccess("jobs"), d.jobChanged)
+	on(d.App.OnRecordAfterUpdateSuccess("jobs"), d.jobChanged)
+	on(d.App.OnRecordAfterDeleteSuccess("jobs"), func(job *core.Record) { d.jobDeleted(job.Id) })
+	agents := func(*core.Record) { d.agentsChanged() }
+	on(d.App.OnRecordAfterUpdateSuccess("agents"), agents)
+	on(d.App.OnRecordAfterDeleteSuccess("agents"), agents)
+}
+
+func (d *Dispatcher) deafen() {
+	d.App.OnRecordAfterCreateSuccess().Unbind(hookID)
+	d.App.OnRecordAfterUpdateSuccess().Unbind(hookID)
+	d.App.OnRecordAfterDeleteSuccess().Unbind(hookID)
+}
+
+func (d *Dispatcher) agentsChanged() {
+	if err := d.loadAgents(); err != nil {
+		d.Logger.Error("the agents could not be read", "error", err)
+	}
+	poke(d.wake)
+}
+
+// jobChanged acts on a committed row: a lease it no longer agrees with ends, and the agent is told to stop.
+func (d *Dispatcher) jobChanged(job *core.Record) {
+	status := collections.Status(job.GetString("status"))
+	d.mu.Lock()
+	l := d.leases[job.Id]
+	if l != nil && l.of(job) {
+		l.follow(job)
+		d.mu.Unlock()
+		return
+	}
+	if l != nil && job.GetInt64("attempt") < l.attempt { // an older commit, heard late
+		d.mu.Unlock()
+		return
+	}
+	delete(d.leases, job.Id)
+	d.mu.Unlock()
+	if l != nil {
+		d.leaseEnded(l, status)
+	}
+	switch {
+	case status == collections.StatusQueued:
+		poke(d.wake)
+	case status.Terminal():
+		d.Board.SetVerdict(job.Id, noVerdict)
+		d.Board.Forget(job.Id)
+		poke(d.reap)
+	}
+}
+
+// leaseEnded tells browsers and the agent. Data that no attempt will want again is removed.
+func (d *Dispatcher) leaseEnded(l *lease, status collections.Status) {
+	if l.last.JobID != "" {
+		still := l.last
+		still.Status, still.At = status, d.Now()
+		still.DownloadRate, still.UploadRate, still.ETASeconds, still.Peers, still.Seeds = 0, 0, -1, 0, 0
+		d.Board.Report(l.owner, still)
+	}
+	d.stopAttempt(l, !status.Terminal())
+	poke(d.wake)
+}
+
+func (d *Dispatcher) jobDeleted(jobID string) {
+	d.mu.Lock()
+	l := d.leases[jobID]
+	delete(d.leases, jobID)
+	d.mu.Unlock()
+	d.Board.SetVerdict(jobID, noVerdict)
+	d.Board.Forget(jobID)
+	if l != nil {
+		d.stopAttempt(l, false)
+	}
+	poke(d.reap)
+	poke(d.wake)
+}
+
+// stopAttempt posts /stop. When it is lost, the answer to the agent's next report says the same.
+func (d *Dispatcher) stopAttempt(l *lease, keepData bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	a := d.agents[l.agentID]
+	if a == nil || a.startID != l.agentStart || d.ctx.Err() != nil {
+		return
+	}
+	a.stopping[l.jobID] = l.infohash
+	d.work.Go(func() {
+		err := d.post(d.ctx, a, "/stop", collections.StopRequest{JobID: l.jobID, Attempt: l.attempt, KeepData: keepData})
+		if err != nil {
+			d.Logger.Warn("an agent did not take a stop", "job", l.jobID, "agent", a.id, "error", err)
+		}
+		d.mu.Lock()
+		delete(a.stopping, l.jobID)
+		d.mu.Unlock()
+		poke(d.wake)
+	})
+}
+
+func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
+
+func inStatus(statuses ...collections.Status) dbx.Expression {
+	values := make([]any, len(statuses))
+	for i, s := range statuses {
+		values[i] = string(s)
+	}
+	return dbx.HashExp{"status": values}
+}

@@ -1,0 +1,228 @@
+package dispatch
+
+import (
+	"errors"
+
+	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/longshore-project/longshore/collections"
+	"github.com/longshore-project/longshore/hooks"
+)
+
+// place gives a queued job to an agent: rows first, then attempt and lease, then the call.
+func (d *Dispatcher) place(a *agent, queued queuedJob) {
+	defer d.unreserve(a, queued.ID)
+	log := d.Logger.With("job", queued.ID, "agent", a.id, "infohash", queued.Infohash)
+	info, err := d.prepare(queued.ID)
+	if errors.Is(err, errStale) {
+		return
+	}
+	if err != nil {
+		log.Error("a job could not be prepared", "error", err)
+		d.postpone(queued.ID, err)
+		return
+	}
+	job, err := d.lend(a, queued.ID, info != nil)
+	if errors.Is(err, errStale) || collections.CodeOf(err) == collections.CodeNotFound {
+		return
+	}
+	if err != nil {
+		log.Error("a job could not be given to an agent", "error", err)
+		return
+	}
+	if err := d.start(a, job, info); err != nil && d.ctx.Err() == nil {
+		log.Warn("an agent did not start a job", "error", err)
+		d.endAttempt(d.App, job.Id, job.GetInt64("attempt"), ending{code: startCode(err), message: err.Error(), counted: true})
+	}
+}
+
+func (d *Dispatcher) unreserve(a *agent, jobID string) {
+	d.mu.Lock()
+	delete(a.starting, jobID)
+	d.mu.Unlock()
+	poke(d.wake)
+}
+
+// startCode keeps the agent's reason but for words that mean something else on a job.
+func startCode(err error) collections.Code {
+	switch code := collections.CodeOf(err); code {
+	case collections.CodeUnauthorized, collections.CodeAttemptStale, collections.CodeUnavailable, collections.CodeInternal:
+		return collections.CodeAgentLost
+	default:
+		return code
+	}
+}
+
+// prepare makes a job ready to run while it is still queued. It answers the metainfo when it is known, and
+// errStale when the job is not to run: it waits for a selection or has all it wants.
+func (d *Dispatcher) prepare(jobID string) (*collections.Metainfo, error) {
+	job, err := d.App.FindRecordById("jobs", jobID)
+	if isNoRows(err) {
+		return nil, errStale
+	}
+	if err != nil || job.GetString("torrent_id") == "" {
+		return nil, err
+	}
+	if job.GetBool("select_files") {
+		return nil, d.awaitSelection(jobID)
+	}
+	torrent, err := d.App.FindRecordById("torrents", job.GetString("torrent_id"))
+	if err != nil {
+		return nil, err
+	}
+	info, err := loadMetainfo(d.App, torrent)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.fill(job, torrent, info); err != nil {
+		return nil, err
+	}
+	return info, d.completeQueued(jobID)
+}
+
+// fill makes the rows that are missing and the objects that have no bytes.
+func (d *Dispatcher) fill(job, torrent *core.Record, info *collections.Metainfo) error {
+	ready, err := filesReady(d.App, job, torrent)
+	if err != nil {
+		return err
+	}
+	if !ready {
+		if err := AddFiles(d.App, job, torrent, info); err != nil {
+			return err
+		}
+	}
+	return d.fin.putEmpty(job.Id)
+}
+
+func (d *Dispatcher) awaitSelection(jobID string) error {
+	_, err := hooks.ChangeJob(d.App, jobID, func(_ core.App, job *core.Record) error {
+		if job.GetString("status") != string(collections.StatusQueued) || !job.GetBool("select_files") {
+			return errStale
+		}
+		job.Set("status", string(collections.StatusAwaitingSelection))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return errStale
+}
+
+// completeQueued ends a queued job whose files are all stored already.
+func (d *Dispatcher) completeQueued(jobID string) error {
+	open, err := hasOpenFiles(d.App, jobID)
+	if err != nil || open {
+		return err
+	}
+	_, err = hooks.ChangeJob(d.App, jobID, func(_ core.App, job *core.Record) error {
+		if job.GetString("status") != string(collections.StatusQueued) {
+			return errStale
+		}
+		complete(job)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return errStale
+}
+
+// postpone keeps a job that cannot be prepared from being tried at every look.
+func (d *Dispatcher) postpone(jobID string, cause error) {
+	_, err := hooks.ChangeJob(d.App, jobID, func(_ core.App, job *core.Record) error {
+		if job.GetString("status") != string(collections.StatusQueued) {
+			return errStale
+		}
+		retries := job.GetInt("retries") + 1
+		job.Set("retries", retries)
+		job.Set("error", "The job could not be prepared.")
+		job.Set("error_code", string(collections.CodeInternal))
+		job.Set("next_attempt_at", stamp(d.Now().Add(d.backoff(retries))))
+		if retries > d.MaxRetries {
+			job.Set("status", string(collections.StatusFailed))
+			job.Set("dead_letter", true)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errStale) {
+		d.Logger.Error("a job could not be postponed", "job", jobID, "error", errors.Join(err, cause))
+	}
+}
+
+// lend opens the next attempt of a queued job and its lease.
+func (d *Dispatcher) lend(a *agent, jobID string, metainfo bool) (*core.Record, error) {
+	d.mu.Lock()
+	start, until := a.startID, d.Now().Add(d.Lease)
+	d.mu.Unlock()
+	job, err := hooks.ChangeJob(d.App, jobID, func(_ core.App, job *core.Record) error {
+		if job.GetString("status") != string(collections.StatusQueued) || job.GetString("desired") != string(collections.DesiredRun) {
+			return errStale
+		}
+		job.Set("status", string(collections.StatusFetchingMetadata))
+		if metainfo {
+			job.Set("status", string(collections.StatusDownloading))
+		}
+		job.Set("attempt", job.GetInt64("attempt")+1)
+		job.Set("agent_id", a.id)
+		job.Set("agent_start", start)
+		job.Set("lease_until", stamp(until))
+		job.Set("error", "")
+		job.Set("error_code", "")
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	l := leaseOf(job, until)
+	l.written = d.Now()
+	d.mu.Lock()
+	d.leases[job.Id] = l
+	d.mu.Unlock()
+	return job, nil
+}
+
+// start posts /start.
+func (d *Dispatcher) start(a *agent, job *core.Record, info *collections.Metainfo) error {
+	stored, err := storedAccount(d.App, job.Id)
+	if err != nil {
+		return err
+	}
+	req := collections.StartRequest{
+		JobID: job.Id, Attempt: job.GetInt64("attempt"), Infohash: job.GetString("infohash"),
+		Magnet: job.GetString("magnet_uri"), Engine: job.GetString("engine"),
+		Selection: selectionOf(job), Stored: stored, RequestID: job.GetString("request_id"),
+	}
+	if info != nil {
+		req.Private = info.Private
+		req.Metainfo = d.metainfoOf(job, info)
+	}
+	return d.post(d.ctx, a, "/start", req)
+}
+
+// metainfoOf joins the torrent's info dictionary with this job's own trackers.
+func (d *Dispatcher) metainfoOf(job *core.Record, info *collections.Metainfo) []byte {
+	magnet, err := collections.ParseMagnet(job.GetString("magnet_uri"))
+	if err != nil {
+		d.Logger.Warn("a job's magnet cannot be read", "job", job.Id, "error", err)
+		magnet = &collections.Magnet{}
+	}
+	return collections.BuildMetainfo(info.InfoBytes, magnet.Trackers, magnet.Webseeds)
+}
+
+func hasOpenFiles(app core.App, jobID string) (bool, error) {
+	row, err := one[struct {
+		Open bool `db:"open"`
+	}](app, `SELECT EXISTS (SELECT 1 FROM files WHERE job_id = {:job} AND selected = TRUE AND is_complete = FALSE) AS open`, dbx.Params{"job": jobID})
+	return row.Open, err
+}
+
+// complete sets the fields of a job whose selected files are all stored; for use inside ChangeJob.
+func complete(job *core.Record) {
+	job.Set("status", string(collections.StatusCompleted))
+	job.Set("done_bytes", job.GetInt64("size_bytes"))
+	job.Set("stored_bytes", job.GetInt64("size_bytes"))
+	job.Set("retries", 0)
+	job.Set("error", "")
+	job.Set("error_code", "")
+}

@@ -1,0 +1,323 @@
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/longshore-project/longshore/collections"
+	"github.com/longshore-project/longshore/hooks"
+	"github.com/longshore-project/longshore/progress"
+)
+
+// entry is one job of a report on its way to a reply.
+type entry struct {
+	*collections.JobReport
+	lease   *lease // nil when the attempt does not run
+	paused  bool   // the attempt was paused and its parts still count
+	changed *core.Record
+	parts   recorded
+	reply   collections.JobReply
+}
+
+// Report takes what an agent tells of its jobs, each judged by itself: a stale entry changes nothing and is answered
+// attempt_stale, one of an ended or unknown job job_ended, the others count. A report not above
+// the last one taken of the same start changes nothing and is answered as things stand. unauthorized.
+func (d *Dispatcher) Report(_ context.Context, agentID string, req collections.ReportRequest) (collections.ReportReply, error) {
+	a, err := d.agent(agentID)
+	if err != nil {
+		return collections.ReportReply{}, err
+	}
+	a.reporting.Lock()
+	defer a.reporting.Unlock()
+	fresh, restarted := d.begin(a, &req)
+	if restarted {
+		d.endOlderStarts(a)
+	}
+	entries, err := d.judgeAll(a, &req)
+	if err != nil {
+		return collections.ReportReply{}, err
+	}
+	if fresh {
+		if err := d.take(a, &req, entries); err != nil {
+			return collections.ReportReply{}, err
+		}
+	}
+	return d.replies(entries, req.Seq, fresh)
+}
+
+func (d *Dispatcher) judgeAll(a *agent, req *collections.ReportRequest) ([]*entry, error) {
+	entries := make([]*entry, len(req.Jobs))
+	for i := range req.Jobs {
+		e := &entry{JobReport: &req.Jobs[i]}
+		if err := d.judge(a, req.StartID, e); err != nil {
+			return nil, err
+		}
+		entries[i] = e
+	}
+	return entries, nil
+}
+
+// judge finds the entry's lease, or the reply for one that has none.
+func (d *Dispatcher) judge(a *agent, startID string, e *entry) error {
+	d.mu.Lock()
+	if l := d.leases[e.JobID]; l != nil && l.agentID == a.id && l.agentStart == startID && l.attempt == e.Attempt && e.State != collections.AgentHeld {
+		e.lease = l
+		e.reply = collections.JobReply{JobID: e.JobID, Desired: collections.DesiredRun, Attempt: e.Attempt}
+	}
+	d.mu.Unlock()
+	if e.lease != nil {
+		return nil
+	}
+	job, err := d.App.FindRecordById("jobs", e.JobID)
+	if isNoRows(err) {
+		e.reply = collections.JobReply{JobID: e.JobID, Desired: collections.DesiredCancel, Attempt: e.Attempt, Code: collections.CodeJobEnded}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	d.judgeRow(a, startID, e, job)
+	return nil
+}
+
+func (d *Dispatcher) judgeRow(a *agent, startID string, e *entry, job *core.Record) {
+	status := collections.Status(job.GetString("status"))
+	e.lease = nil
+	e.reply = collections.JobReply{JobID: e.JobID, Desired: collections.Desired(job.GetString("desired")), Attempt: job.GetInt64("attempt")}
+	mine := job.GetString("agent_id") == a.id && job.GetString("agent_start") == startID && job.GetInt64("attempt") == e.Attempt
+	switch {
+	case status.Terminal():
+		e.reply.Code = collections.CodeJobEnded
+	case e.State == collections.AgentHeld:
+	case !mine || !status.Running() && status != collections.StatusPaused:
+		e.reply.Code = collections.CodeAttemptStale
+	case status == collections.StatusPaused:
+		e.paused = true
+	default:
+		d.mu.Lock()
+		e.lease = d.adopt(job)
+		d.mu.Unlock()
+	}
+}
+
+// take writes what the report changes in one transaction, and then tells the memory and the browsers.
+func (d *Dispatcher) take(a *agent, req *collections.ReportRequest, entries []*entry) error {
+	row := d.Now().Sub(a.written) >= collections.ProgressWrite
+	writes := row
+	for _, e := range entries {
+		writes = writes || d.needsWrite(e)
+	}
+	if writes {
+		err := hooks.InTransaction(d.App, func(tx core.App) error { return d.write(tx, a, req, entries) })
+		if err != nil {
+			return err
+		}
+		a.written = d.Now()
+	}
+	d.mu.Lock()
+	a.seq = req.Seq
+	d.mu.Unlock()
+	for _, e := range entries {
+		d.tell(e)
+	}
+	return nil
+}
+
+func (d *Dispatcher) write(tx core.App, a *agent, req *collections.ReportRequest, entries []*entry) error {
+	for _, e := range entries {
+		if !d.needsWrite(e) {
+			continue
+		}
+		if err := d.writeEntry(tx, a, req.StartID, e); err != nil {
+			return err
+		}
+	}
+	health, err := json.Marshal(req.Health)
+	if err != nil {
+		return err
+	}
+	_, err = exec(tx, `UPDATE agents SET start_id = {:start}, report_seq = {:seq}, last_seen_at = {:now}, health = {:health} WHERE id = {:id}`,
+		dbx.Params{"start": req.StartID, "seq": req.Seq, "now": stamp(d.Now()), "health": string(health), "id": a.id})
+	return err
+}
+
+// needsWrite says whether the entry says more than the memory can hold.
+func (d *Dispatcher) needsWrite(e *entry) bool {
+	if e.lease == nil {
+		return e.paused && len(e.Parts) > 0
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l := e.lease
+	return len(e.Parts) > 0 || e.State == collections.AgentFailed || e.State == collections.AgentStopped ||
+		e.State == collections.AgentUploading && l.status == collections.StatusDownloading ||
+		d.Now().Sub(l.written) >= collections.ProgressWrite ||
+		l.retries > 0 && e.DoneBytes > l.bestDone
+}
+
+// writeEntry records parts and changes the row along an edge, if the attempt is still current inside the transaction.
+func (d *Dispatcher) writeEntry(tx core.App, a *agent, startID string, e *entry) error {
+	job, err := hooks.ChangeJob(tx, e.JobID, func(tx core.App, job *core.Record) (err error) {
+		if job.GetString("agent_id") != a.id || job.GetString("agent_start") != startID || job.GetInt64("attempt") != e.Attempt {
+			return errStale
+		}
+		status := collections.Status(job.GetString("status"))
+		if !status.Running() && status != collections.StatusPaused {
+			return errStale
+		}
+		if e.parts, err = recordParts(tx, e.JobReport); err != nil || !status.Running() {
+			return err
+		}
+		return d.advance(tx, job, e)
+	})
+	if errors.Is(err, errStale) || collections.CodeOf(err) == collections.CodeNotFound {
+		e.lease, e.paused = nil, false
+		return d.judgeIn(tx, a, startID, e)
+	}
+	e.changed = job
+	return err
+}
+
+// judgeIn judges anew by the row that the transaction sees.
+func (d *Dispatcher) judgeIn(tx core.App, a *agent, startID string, e *entry) error {
+	job, err := tx.FindRecordById("jobs", e.JobID)
+	if isNoRows(err) {
+		e.reply = collections.JobReply{JobID: e.JobID, Desired: collections.DesiredCancel, Attempt: e.Attempt, Code: collections.CodeJobEnded}
+		return nil
+	}
+	if err == nil {
+		d.judgeRow(a, startID, e, job)
+	}
+	return err
+}
+
+// advance sets the fields of a running job that the entry changes.
+func (d *Dispatcher) advance(tx core.App, job *core.Record, e *entry) error {
+	progressed := e.parts.new > 0 || e.DoneBytes > job.GetInt64("done_bytes")
+	job.Set("done_bytes", e.DoneBytes)
+	job.Set("stored_bytes", e.StoredBytes)
+	job.Set("lease_until", stamp(d.Now().Add(d.Lease)))
+	if progressed {
+		job.Set("retries", 0)
+	}
+	switch e.State {
+	case collections.AgentUploading:
+		if job.GetString("status") == string(collections.StatusDownloading) {
+			job.Set("status", string(collections.StatusUploading))
+		}
+	case collections.AgentFailed:
+		return d.leave(tx, job, ending{code: failureCode(e.Code), message: e.Message, counted: true, final: e.Final})
+	case collections.AgentStopped:
+		if err := d.leave(tx, job, ending{code: e.Code, message: e.Message}); err != nil {
+			return err
+		}
+		job.Set("next_attempt_at", stamp(d.Now().Add(d.RetryBase))) // it was wanted and given up: no quick loop
+	}
+	return nil
+}
+
+func failureCode(code collections.Code) collections.Code {
+	if code == "" {
+		return collections.CodeEngineFailed
+	}
+	return code
+}
+
+// tell brings lease, browsers and finisher up to date after the commit.
+func (d *Dispatcher) tell(e *entry) {
+	d.fin.add(e.parts.whole...)
+	if e.changed != nil && !collections.Status(e.changed.GetString("status")).Running() {
+		e.lease = nil
+		d.answerEnded(e)
+		return
+	}
+	if e.lease == nil {
+		return
+	}
+	live := d.renew(e)
+	d.Board.Report(e.lease.owner, live)
+	if e.changed != nil && e.changed.GetString("status") == string(collections.StatusUploading) {
+		d.completeIfStored(e.JobID)
+	}
+}
+
+// answerEnded replies to an entry that itself ended its attempt.
+func (d *Dispatcher) answerEnded(e *entry) {
+	status := collections.Status(e.changed.GetString("status"))
+	e.reply.Desired = collections.Desired(e.changed.GetString("desired"))
+	if status.Terminal() {
+		e.reply.Code = collections.CodeJobEnded
+	} else if status != collections.StatusPaused {
+		e.reply.Code = collections.CodeAttemptStale
+	}
+}
+
+// renew extends the lease and answers the figures for browsers.
+func (d *Dispatcher) renew(e *entry) collections.Progress {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l := e.lease
+	l.until = d.Now().Add(d.Lease)
+	l.needStored = l.needStored || e.parts.misfit
+	if e.changed != nil {
+		l.written = d.Now()
+		l.follow(e.changed)
+	}
+	l.last = liveOf(e.JobReport, l.status, l.size, d.Now())
+	d.setVerdict(l, e.Code, e.Message)
+	return l.last
+}
+
+func (d *Dispatcher) setVerdict(l *lease, code collections.Code, message string) {
+	if code != "" {
+		d.Board.SetVerdict(l.jobID, progress.Verdict{Code: code, Message: message})
+	} else if l.standing {
+		d.Board.SetVerdict(l.jobID, noVerdict)
+	}
+	l.standing = code != ""
+}
+
+func liveOf(r *collections.JobReport, status collections.Status, size int64, at time.Time) collections.Progress {
+	if size == 0 {
+		size = r.SizeBytes
+	}
+	return collections.Progress{
+		JobID: r.JobID, Status: status, DoneBytes: r.DoneBytes, SizeBytes: size, StoredBytes: r.StoredBytes,
+		DownloadRate: r.DownloadRate, UploadRate: r.UploadRate, ETASeconds: r.ETASeconds, Peers: r.Peers, Seeds: r.Seeds, At: at,
+	}
+}
+
+// replies adds the store's account where an agent needs it anew, and again when it asks again with the same report.
+func (d *Dispatcher) replies(entries []*entry, seq int64, fresh bool) (collections.ReportReply, error) {
+	reply := collections.ReportReply{Jobs: make([]collections.JobReply, len(entries))}
+	for i, e := range entries {
+		if e.lease != nil && d.needsStored(e.lease, seq, fresh) {
+			stored, err := storedAccount(d.App, e.JobID)
+			if err != nil {
+				return collections.ReportReply{}, err
+			}
+			e.reply.Stored = &stored
+		}
+		reply.Jobs[i] = e.reply
+	}
+	return reply, nil
+}
+
+// needsStored takes the mark off the lease: whoever marks it again does so after the account was read.
+func (d *Dispatcher) needsStored(l *lease, seq int64, fresh bool) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !fresh {
+		return l.storedSeq == seq
+	}
+	if !l.needStored {
+		return false
+	}
+	l.needStored, l.storedSeq = false, seq
+	return true
+}
