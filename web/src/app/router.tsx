@@ -1,0 +1,76 @@
+import type { QueryClient } from '@tanstack/react-query';
+import { createRootRouteWithContext, createRoute, createRouter, Outlet, redirect } from '@tanstack/react-router';
+import { sessionQuery } from '@/features/auth/api/get-session';
+import { PageError } from './page-error';
+import { safePath } from './safe-path';
+import { DashboardPage } from './routes/dashboard-page';
+import { JobPage } from './routes/job-page';
+import { NotFoundPage } from './routes/not-found-page';
+import { SetupPage } from './routes/setup-page';
+import { SignInPage } from './routes/sign-in-page';
+import { Shell } from './shell';
+
+type Context = { queryClient: QueryClient };
+
+const rootRoute = createRootRouteWithContext<Context>()({
+  component: Outlet,
+  notFoundComponent: NotFoundPage,
+  errorComponent: PageError,
+});
+
+const indexRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/',
+  beforeLoad: () => {
+    throw redirect({ to: '/dashboard', replace: true });
+  },
+});
+
+const setupRoute = createRoute({ getParentRoute: () => rootRoute, path: '/setup', component: SetupPage });
+
+const signInRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/auth/login',
+  validateSearch: (search: Record<string, unknown>): { to?: string } => {
+    const to = safePath(search.to);
+    return to === undefined ? {} : { to };
+  },
+  beforeLoad: async ({ context, search }) => {
+    const user = await context.queryClient.ensureQueryData(sessionQuery);
+    if (user) throw redirect({ href: search.to ?? '/dashboard', replace: true });
+  },
+  component: SignInPage,
+});
+
+/** Everything below it is for people who are signed in. */
+const signedInRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  id: 'signed-in',
+  beforeLoad: async ({ context, location }) => {
+    const user = await context.queryClient.ensureQueryData(sessionQuery);
+    if (!user) throw redirect({ to: '/auth/login', search: { to: location.href }, replace: true });
+  },
+  component: Shell,
+});
+
+const dashboardRoute = createRoute({ getParentRoute: () => signedInRoute, path: '/dashboard', component: DashboardPage });
+
+const jobRoute = createRoute({ getParentRoute: () => signedInRoute, path: '/dashboard/$jobId', component: JobPage });
+
+const routeTree = rootRoute.addChildren([
+  indexRoute,
+  setupRoute,
+  signInRoute,
+  signedInRoute.addChildren([dashboardRoute, jobRoute]),
+]);
+
+export function newRouter(queryClient: QueryClient) {
+  return createRouter({ routeTree, context: { queryClient }, scrollRestoration: true, defaultPreload: false });
+}
+
+declare module '@tanstack/react-router' {
+  // eslint-disable-next-line @typescript-eslint/consistent-type-definitions -- merging needs an interface
+  interface Register {
+    router: ReturnType<typeof newRouter>;
+  }
+}

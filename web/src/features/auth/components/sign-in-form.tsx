@@ -1,0 +1,41 @@
+import { ApiError } from '@/shared/api/error';
+import { Button } from '@/shared/ui/button';
+import { Field } from '@/shared/ui/field';
+import { Notice } from '@/shared/ui/notice';
+import { useSignIn } from '../api/sign-in';
+
+export function SignInForm({ onSignedIn }: { onSignedIn: () => void }) {
+  const signIn = useSignIn();
+  const submit = (form: FormData) => {
+    signIn.mutate(
+      { email: text(form, 'email').trim(), password: text(form, 'password') },
+      { onSuccess: onSignedIn },
+    );
+  };
+  return (
+    <form
+      aria-label="Sign in"
+      className="flex flex-col gap-3"
+      onSubmit={(event) => {
+        event.preventDefault();
+        submit(new FormData(event.currentTarget));
+      }}
+    >
+      {signIn.error && (
+        <Notice tone="bad" role="alert">
+          {signIn.error instanceof ApiError ? signIn.error.message : 'Signing in failed. Try again.'}
+        </Notice>
+      )}
+      <Field label="E-mail" name="email" type="email" autoComplete="username" required maxLength={255} />
+      <Field label="Password" name="password" type="password" autoComplete="current-password" required maxLength={255} />
+      <Button type="submit" variant="primary" busy={signIn.isPending}>
+        Sign in
+      </Button>
+    </form>
+  );
+}
+
+function text(form: FormData, name: string): string {
+  const value = form.get(name);
+  return typeof value === 'string' ? value : '';
+}

@@ -1,0 +1,96 @@
+import { FileCheck2, FileUp } from 'lucide-react';
+import { useEffect, useId, useState } from 'react';
+import { randomKey } from '@/shared/browser/random-key';
+import { formatBytes } from '@/shared/format/bytes';
+import { Button } from '@/shared/ui/button';
+import { classNames } from '@/shared/ui/class-names';
+import { torrentFileProblem, torrentFileTitle } from '../lib/torrent-file';
+import type { SubmissionFormProps } from './magnet-form';
+
+type Chosen = { file: File; key: string; problem: string | null };
+
+export function TorrentForm({ initial, busy, refused, onEdit, onSubmit }: SubmissionFormProps & { initial: File | undefined }) {
+  const [chosen, setChosen] = useState<Chosen | null>(null);
+  const noteId = useId();
+
+  const choose = async (file: File) => {
+    onEdit();
+    setChosen({ file, key: randomKey(), problem: await torrentFileProblem(file) });
+  };
+  useEffect(() => {
+    if (!initial) return;
+    void torrentFileProblem(initial).then((problem) => setChosen({ file: initial, key: randomKey(), problem }));
+  }, [initial]);
+
+  const problem = refused ?? chosen?.problem;
+  return (
+    <form
+      aria-label="Add by torrent file"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (chosen) onSubmit({ key: chosen.key, title: torrentFileTitle(chosen.file), torrent: chosen.file });
+      }}
+    >
+      <DropZone chosen={chosen} noteId={noteId} onChoose={(file) => void choose(file)} />
+      <p id={noteId} aria-live="polite" className={classNames('mt-1.5 min-h-5 text-[0.8125rem]', problem ? 'text-bad' : 'text-muted')}>
+        {problem ?? 'At most 10 MiB.'}
+      </p>
+      <Button
+        type="submit"
+        variant="primary"
+        busy={busy}
+        disabled={!chosen || chosen.problem !== null}
+        className="mt-4 w-full"
+      >
+        Add download
+      </Button>
+    </form>
+  );
+}
+
+type DropZoneProps = { chosen: Chosen | null; noteId: string; onChoose: (file: File) => void };
+
+function DropZone({ chosen, noteId, onChoose }: DropZoneProps) {
+  const [over, setOver] = useState(false);
+  const Icon = chosen ? FileCheck2 : FileUp;
+  return (
+    <label
+      onDragOver={(event) => {
+        event.preventDefault();
+        setOver(true);
+      }}
+      onDragLeave={() => setOver(false)}
+      onDrop={(event) => {
+        event.preventDefault();
+        event.stopPropagation();
+        setOver(false);
+        const file = event.dataTransfer.files[0];
+        if (file) onChoose(file);
+      }}
+      className={classNames(
+        'flex min-h-41 cursor-pointer flex-col items-center justify-center gap-2 rounded-xl border border-dashed p-6 text-center transition',
+        'focus-within:outline-2 focus-within:outline-accent hover:border-accent hover:bg-accent/5',
+        over ? 'border-accent bg-accent/10' : 'border-edge bg-canvas/50',
+      )}
+    >
+      <input
+        type="file"
+        accept=".torrent,application/x-bittorrent"
+        aria-describedby={noteId}
+        className="sr-only"
+        onChange={(event) => {
+          const file = event.target.files?.[0];
+          if (file) onChoose(file);
+          event.target.value = '';
+        }}
+      />
+      <Icon aria-hidden className="size-7 text-accent" />
+      <span className="max-w-full wrap-anywhere text-sm font-medium">
+        {chosen ? chosen.file.name : 'Choose a .torrent file'}
+      </span>
+      <span className="text-[0.8125rem] text-muted">
+        {chosen ? `${formatBytes(chosen.file.size)} · choose another` : 'or drop it here'}
+      </span>
+    </label>
+  );
+}

@@ -1,0 +1,39 @@
+import type { JobEvent } from '@/shared/api/types';
+
+const wishes: Record<string, string> = { run: 'Resumed', pause: 'Pause requested', cancel: 'Cancellation requested' };
+
+const statuses: Record<string, string> = {
+  queued: 'Back in the queue',
+  fetching_metadata: 'Fetching metadata from the swarm',
+  awaiting_selection: 'Waiting for a choice of files',
+  downloading: 'Downloading',
+  uploading: 'All pieces verified, storing the rest',
+  paused: 'Paused',
+  completed: 'Completed',
+  failed: 'Failed',
+  cancelled: 'Cancelled',
+};
+
+/** One line about an event. A name this page does not know is shown as it is. */
+export function eventText(event: JobEvent): string {
+  const payload = event.payload ?? {};
+  switch (event.event_type) {
+    case 'created':
+      return 'Added';
+    case 'status':
+      return statuses[textOf(payload, 'to')] ?? `Became ${textOf(payload, 'to')}`;
+    case 'desired':
+      return wishes[textOf(payload, 'to')] ?? 'Wish changed';
+    case 'metadata':
+      return 'Metadata received';
+    case 'file_completed':
+      return textOf(payload, 'path') ? `File ready: ${textOf(payload, 'path')}` : 'A file is ready';
+    case 'retry':
+      return 'Trying again';
+  }
+}
+
+function textOf(payload: Record<string, unknown>, key: string): string {
+  const value = payload[key];
+  return typeof value === 'string' ? value : '';
+}

@@ -1,0 +1,4 @@
+/** 128 random bits as hex. crypto.randomUUID is missing on plain http. */
+export function randomKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, '0')).join('');
+}
