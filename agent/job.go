@@ -1,0 +1,269 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/longshore-project/longshore/collections"
+)
+
+// job is one attempt at a job. Its goroutine (run) owns everything below "owned by the
+// loop": others reach it by post, and what takes long runs beside it (spawn) and posts its result.
+type job struct {
+	agent    *Agent
+	req      collections.StartRequest
+	log      *slog.Logger
+	previous *job // the attempt this one replaces; it must have ended first
+	ctx      context.Context
+	cancel   context.CancelCauseFunc // with a cause of attempts.go
+	inbox    chan func()
+	ending   chan struct{} // closed when the loop has ended
+	done     chan struct{} // closed when nothing is left of the attempt
+	children sync.WaitGroup
+	failed   atomic.Bool
+
+	// Owned by the loop.
+	failure   *failure
+	diskFull  string // the engine's words while the disk is full
+	host      *host
+	data      string // folder of the torrent's files
+	root      *os.Root
+	magnet    *collections.Magnet
+	judging   bool // metadata came and is being judged
+	meta      *collections.Metainfo
+	metainfo  []byte
+	selection []int
+	stored    collections.Stored // as the control plane told when the metainfo was accepted
+	torrent   torrent
+	parts     *parts
+	check     check
+	window    window
+	upload    upload
+	told      collections.JobReport // last handed to the reporter
+}
+
+// failure is why an attempt failed. When it is final, trying elsewhere is of no use.
+type failure struct {
+	code    collections.Code
+	message string
+	final   bool
+}
+
+func (a *Agent) newJob(req collections.StartRequest, previous *job) *job {
+	j := &job{
+		agent: a, req: req, previous: previous,
+		log:    a.log.With("job", req.JobID, "attempt", req.Attempt, "request_id", req.RequestID),
+		inbox:  make(chan func(), 16),
+		ending: make(chan struct{}),
+		done:   make(chan struct{}),
+		magnet: &collections.Magnet{},
+	}
+	j.ctx, j.cancel = context.WithCancelCause(a.ctx)
+	j.upload = newUpload(a.limits.retry, req.URLs)
+	if !a.cfg.Link {
+		j.upload.link = linkOff
+	}
+	return j
+}
+
+// run is the attempt's whole life.
+func (j *job) run() {
+	defer close(j.done)
+	j.waitForPrevious()
+	if j.ctx.Err() == nil {
+		j.begin()
+	}
+	j.loop()
+	j.finish()
+}
+
+func (j *job) waitForPrevious() {
+	for j.previous != nil {
+		select {
+		case <-j.previous.done:
+			j.previous = nil
+		case fn := <-j.inbox:
+			fn()
+		}
+	}
+}
+
+func (j *job) loop() {
+	defer close(j.ending)
+	second := time.NewTicker(collections.ReportInterval)
+	defer second.Stop()
+	for {
+		j.settle()
+		select {
+		case <-j.ctx.Done():
+			return
+		case fn := <-j.inbox:
+			fn()
+		case <-second.C:
+			j.handleSecond()
+		}
+	}
+}
+
+// post runs fn on the loop, or never when that has ended.
+func (j *job) post(fn func()) {
+	select {
+	case j.inbox <- fn:
+	case <-j.ending:
+	}
+}
+
+// spawn runs fn beside the loop. It must heed its context, which ends with the attempt.
+func (j *job) spawn(fn func(ctx context.Context)) {
+	j.children.Go(func() { fn(j.ctx) })
+}
+
+// begin makes room on disk, reads what was given and asks for an engine.
+func (j *job) begin() {
+	j.host = j.agent.engine(j.req.Engine)
+	if j.host == nil {
+		j.fail(collections.CodeEngineMissing, fmt.Sprintf("This agent has no engine %q.", j.req.Engine), true)
+		return
+	}
+	if err := j.makeRoom(); err != nil {
+		j.log.Error("no scratch folder", "error", err)
+		j.fail(diskCode(err), "The agent cannot write to its scratch space.", false)
+		return
+	}
+	if err := j.read(); err != nil {
+		j.fail(collections.CodeOf(err), err.Error(), true)
+		return
+	}
+	j.host.attach(j)
+}
+
+func (j *job) makeRoom() error {
+	infohash, err := collections.ParseInfohash(j.req.Infohash)
+	if err != nil {
+		return err
+	}
+	j.data, err = j.agent.scratch.open(heldJob{JobID: j.req.JobID, Attempt: j.req.Attempt, Infohash: infohash})
+	if err != nil {
+		return err
+	}
+	j.root, err = os.OpenRoot(j.data)
+	return err
+}
+
+func diskCode(err error) collections.Code {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return collections.CodeDiskFull
+	}
+	return collections.CodeInternal
+}
+
+// read takes magnet and metainfo from the request.
+func (j *job) read() error {
+	if j.req.Magnet != "" {
+		magnet, err := collections.ParseMagnet(j.req.Magnet)
+		if err != nil {
+			return err
+		}
+		j.magnet = magnet
+	}
+	if len(j.req.Metainfo) == 0 {
+		return nil
+	}
+	meta, err := collections.ParseMetainfo(j.req.Metainfo)
+	if err != nil {
+		return err
+	}
+	if err := j.rightInfohash(meta); err != nil {
+		return err
+	}
+	j.accept(meta, j.req.Metainfo, j.req.Selection, j.req.Stored)
+	return nil
+}
+
+func (j *job) rightInfohash(meta *collections.Metainfo) error {
+	if want, err := collections.ParseInfohash(j.req.Infohash); err != nil || meta.Infohash != want {
+		return collections.Errorf(collections.CodeInvalidTorrent, "The metainfo is of another torrent.")
+	}
+	return nil
+}
+
+// accept begins the download: what the torrent holds, what is wanted of it and what the store has are known.
+func (j *job) accept(meta *collections.Metainfo, metainfo []byte, selection []int, stored collections.Stored) {
+	j.meta, j.metainfo, j.selection, j.stored = meta, metainfo, selection, stored
+	j.torrent.pending = true
+	j.check = check{pieces: make([]checkState, meta.NumPieces)}
+	j.layOut(func(int) bool { return false })
+}
+
+// layOut makes the account of parts anew.
+func (j *job) layOut(whole func(file int) bool) {
+	old := j.parts
+	j.parts = newParts(j.meta, j.selection, whole)
+	j.parts.record(j.stored)
+	if old != nil {
+		j.parts.adopt(old)
+	}
+	j.window = newWindow(j.parts)
+	j.upload.ready = nil
+	for _, p := range j.parts.complete() {
+		j.upload.ready = append(j.upload.ready, p.ref)
+	}
+}
+
+// settle does all that follows from what is known now. It runs after every event, so each step is cheap when nothing has changed for it.
+func (j *job) settle() {
+	if j.failure == nil && j.ctx.Err() == nil {
+		j.driveEngine()
+		if j.parts != nil {
+			j.driveCheck()
+			j.driveUploads()
+			j.driveURLs()
+			j.driveWindow()
+		}
+	}
+	j.tellChange()
+}
+
+// fail ends the work but not the attempt: it is reported until the control plane says what is to become of it.
+func (j *job) fail(code collections.Code, message string, final bool) {
+	if j.failure != nil {
+		return
+	}
+	j.log.Warn("the job failed", "code", code, "message", message, "final", final)
+	j.failure = &failure{code: code, message: message, final: final}
+	j.failed.Store(true)
+	j.agent.uploads.drop(j)
+	session, id := j.torrent.session, j.torrent.id
+	j.spawn(func(ctx context.Context) { j.removeTorrent(ctx, session, id) })
+}
+
+// finish ends all that the attempt began, and leaves or removes its data as the cause of its end says.
+func (j *job) finish() {
+	cause := context.Cause(j.ctx)
+	j.agent.uploads.drop(j)
+	j.children.Wait()
+	if cause != context.Canceled {
+		j.removeTorrent(context.WithoutCancel(j.ctx), j.torrent.session, j.torrent.id)
+	}
+	if j.host != nil {
+		j.host.detach(j)
+	}
+	if j.root != nil {
+		j.root.Close()
+	}
+	j.log.Info("the attempt ends", "cause", cause)
+	j.agent.forget(j)
+	if cause == errCancelled || cause == errEnded {
+		if err := j.agent.discard(j.req.JobID); err != nil {
+			j.log.Error("data stay in scratch", "error", err)
+		}
+	}
+	j.tellEnd(cause)
+}
