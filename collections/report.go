@@ -8,6 +8,9 @@ import "time"
 type ReportRequest struct {
 	StartID string `json:"start_id"` // new at each start of the agent
 	Seq     int64  `json:"seq"`      // from 1
+	// Answered is the Seq of the newest report whose reply was read; a reply that carried
+	// Stored is repeated until then.
+	Answered int64 `json:"answered,omitempty"`
 	// Advertise is the base URL of the agent's API now; it replaces that of enrolment
 	// (a local agent may get another free port at each start).
 	Advertise string      `json:"advertise,omitempty"`
