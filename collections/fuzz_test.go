@@ -28,6 +28,27 @@ func FuzzMetainfo(f *testing.F) {
 	})
 }
 
+// FuzzNames makes well-formed torrents of names: "\x1e" ends a file, "\x1f" a component.
+func FuzzNames(f *testing.F) {
+	f.Add("folder", "a\x1fb\x1ea\x1eA\x1ea\x1fB\x1eCON\x1e-\x1e")
+	f.Add(" . ", "\xff\x00/\\\x1f\u202e.\x1fIcon\r")
+	f.Add(strings.Repeat("é", 200), strings.Repeat("x", 300)+".mkv\x1e"+strings.Repeat("y\x1f", 63)+"y")
+	f.Add(".longshore-a", "a~2\x1ea\x1ea\x1fa~2\x1ea")
+	f.Fuzz(func(t *testing.T, name, tree string) {
+		var files []dict
+		for path := range strings.SplitSeq(tree, "\x1e") {
+			files = append(files, fileAt(strings.Split(path, "\x1f")...))
+		}
+		info := changed(manyFiles(files...), dict{"name": name, "piece length": MaxPieceLength})
+		m, err := ParseMetainfo(torrent(info))
+		if err != nil {
+			checkRefusal(t, err, CodeInvalidTorrent)
+			return
+		}
+		checkMetainfo(t, m)
+	})
+}
+
 func FuzzMagnet(f *testing.F) {
 	f.Add(good + "&dn=a+b%20c&tr=http%3A%2F%2Fa.example%2Fx&tr.1=udp://b.example:6969&so=0,2-4&x.pe=[::1]:1&ws=http://w.example")
 	f.Add("magnet:?xt.1=urn:btih:" + base32Hash + "&amp;xt.2=" + goodV2)
