@@ -3,8 +3,10 @@ package api
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 
+	validation "github.com/pocketbase/ozzo-validation/v4"
 	"github.com/pocketbase/pocketbase/tools/router"
 
 	"github.com/longshore-project/longshore/collections"
@@ -82,4 +84,28 @@ func ofStatus(status int, cause error) *collections.Error {
 	}
 	e.Cause = cause
 	return &e
+}
+
+// asInvalidInput makes the validation errors of a saved record an invalid_input that names its fields.
+func asInvalidInput(err error) error {
+	fields, ok := errors.AsType[validation.Errors](err)
+	if !ok {
+		return err
+	}
+	data := map[string]any{}
+	for name, why := range fields {
+		data[name] = why.Error()
+	}
+	return &collections.Error{Code: collections.CodeInvalidInput, Message: sentence(data), Data: data, Cause: err}
+}
+
+// causes tells what lies behind the sentences of err, for the log.
+func causes(err error) string {
+	if coded, ok := errors.AsType[*collections.Error](err); ok && coded.Cause != nil {
+		return err.Error() + ": " + coded.Cause.Error()
+	}
+	if foreign, ok := errors.AsType[*router.ApiError](err); ok {
+		return fmt.Sprint(foreign.Message, " ", foreign.RawData())
+	}
+	return err.Error()
 }

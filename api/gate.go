@@ -1,0 +1,63 @@
+package api
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/pocketbase/pocketbase/apis"
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/hook"
+)
+
+// open lists PocketBase's own routes that others than superusers may call, by their patterns.
+var open = []string{
+	"GET /api/health",
+	"GET /api/realtime",
+	"POST /api/realtime",
+}
+
+// openToSuperusers are those with which a superuser signs in.
+var openToSuperusers = []string{
+	"GET /api/collections/{collection}/auth-methods",
+	"POST /api/collections/{collection}/auth-with-password",
+	"POST /api/collections/{collection}/auth-with-otp",
+	"POST /api/collections/{collection}/request-otp",
+	"POST /api/collections/{collection}/auth-refresh",
+	"POST /api/collections/{collection}/request-password-reset",
+	"POST /api/collections/{collection}/confirm-password-reset",
+}
+
+// openByToken are downloads of the dashboard: PocketBase checks the short-lived token in their query, which only
+// a superuser can get.
+var openByToken = []string{
+	"GET /api/files/{collection}/{recordId}/{filename}",
+	"GET /api/backups/{key}",
+}
+
+// gate keeps all others out of PocketBase's own API: its record routes know neither CSRF tokens nor our rules.
+func (a *API) gate() *hook.Handler[*core.RequestEvent] {
+	return &hook.Handler[*core.RequestEvent]{
+		Id:       "longshoreGate",
+		Priority: apis.DefaultSuperuserIPsWhitelistMiddlewarePriority + 1,
+		Func: func(e *core.RequestEvent) error {
+			if e.HasSuperuserAuth() || mayPass(e) {
+				return e.Next()
+			}
+			return e.ForbiddenError("Only superusers may use this route.", nil)
+		},
+	}
+}
+
+func mayPass(e *core.RequestEvent) bool {
+	pattern := e.Request.Pattern
+	_, path, _ := strings.Cut(pattern, " ")
+	switch {
+	case !strings.HasPrefix(path, "/api/"), strings.HasPrefix(path, prefix+"/"):
+		return true
+	case slices.Contains(openToSuperusers, pattern):
+		return e.Request.PathValue("collection") == core.CollectionNameSuperusers
+	case slices.Contains(openByToken, pattern):
+		return e.Request.URL.Query().Get("token") != ""
+	}
+	return slices.Contains(open, pattern)
+}

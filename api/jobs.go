@@ -1,0 +1,128 @@
+package api
+
+import (
+	"database/sql"
+	"errors"
+	"net/http"
+
+	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/longshore-project/longshore/collections"
+	"github.com/longshore-project/longshore/hooks"
+	"github.com/longshore-project/longshore/progress"
+)
+
+// lastEvents is how many events GET /jobs/{id} answers.
+const lastEvents = 20
+
+// findJob answers the job of the path if it is the caller's. Another user's job is as unknown as one that never was.
+func findJob(e *core.RequestEvent) (*core.Record, error) {
+	job, err := e.App.FindRecordById("jobs", e.Request.PathValue("id"), ownedBy(e.Auth.Id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, collections.Errorf(collections.CodeNotFound, "There is no such job.")
+	}
+	return job, err
+}
+
+func ownedBy(userID string) func(*dbx.SelectQuery) error {
+	return func(q *dbx.SelectQuery) error {
+		q.AndWhere(dbx.HashExp{"user_id": userID})
+		return nil
+	}
+}
+
+type jobDetail struct {
+	Job        progress.Job          `json:"job"`
+	Progress   *collections.Progress `json:"progress"`
+	Verdict    *progress.Verdict     `json:"verdict"`
+	FileCounts fileCounts            `json:"file_counts"`
+	Events     []jobEvent            `json:"events"`
+}
+
+type fileCounts struct {
+	Total    int `json:"total" db:"total"`
+	Complete int `json:"complete" db:"complete"`
+	Selected int `json:"selected" db:"selected"`
+}
+
+func (a *API) getJob(e *core.RequestEvent) error {
+	job, err := findJob(e)
+	if err != nil {
+		return err
+	}
+	detail := jobDetail{Job: a.Board.Job(job)}
+	if p, runs := a.Board.Get(job.Id); runs {
+		detail.Progress = &p
+	}
+	if v, stands := a.Board.Verdict(job.Id); stands {
+		detail.Verdict = &v
+	}
+	if detail.FileCounts, err = countFiles(e.App, job.Id); err != nil {
+		return err
+	}
+	if detail.Events, err = findEvents(e.App, job.Id, lastEvents, 0); err != nil {
+		return err
+	}
+	return ok(e, detail)
+}
+
+func countFiles(app core.App, jobID string) (counts fileCounts, err error) {
+	err = app.DB().Select("COUNT(*) AS total", "COALESCE(SUM(is_complete), 0) AS complete", "COALESCE(SUM(selected), 0) AS selected").
+		From("files").Where(dbx.HashExp{"job_id": jobID}).One(&counts)
+	return counts, err
+}
+
+func (a *API) updateJob(e *core.RequestEvent) error {
+	var in struct {
+		Label string `json:"label"`
+	}
+	if err := e.BindBody(&in); err != nil {
+		return err
+	}
+	if len(in.Label) > collections.MaxLabelBytes {
+		return invalid("label", "A label may have at most 255 bytes.")
+	}
+	job, err := findJob(e)
+	if err != nil {
+		return err
+	}
+	job, err = hooks.ChangeJob(e.App, job.Id, func(_ core.App, job *core.Record) error {
+		job.Set("label", in.Label)
+		return nil
+	})
+	return a.answerJob(e, job, err)
+}
+
+// deleteJob: what belongs to the job goes with it, in hooks.
+func (a *API) deleteJob(e *core.RequestEvent) error {
+	job, err := findJob(e)
+	if err != nil {
+		return err
+	}
+	if err := hooks.InTransaction(e.App, func(tx core.App) error { return tx.Delete(job) }); err != nil {
+		return err
+	}
+	return e.NoContent(http.StatusNoContent)
+}
+
+func (a *API) pauseJob(e *core.RequestEvent) error {
+	return a.wish(e, hooks.Pause, collections.StatusPaused)
+}
+
+// resumeJob: a job that runs or waits has no need of it.
+func (a *API) resumeJob(e *core.RequestEvent) error {
+	return a.wish(e, hooks.Resume, collections.StatusQueued, collections.StatusFetchingMetadata,
+		collections.StatusAwaitingSelection, collections.StatusDownloading, collections.StatusUploading)
+}
+
+func (a *API) cancelJob(e *core.RequestEvent) error {
+	return a.wish(e, hooks.Cancel, collections.StatusCancelled)
+}
+
+func (a *API) answerJob(e *core.RequestEvent, job *core.Record, err error) error {
+	if err != nil {
+		return asInvalidInput(err)
+	}
+	return ok(e, a.Board.Job(job))
+}

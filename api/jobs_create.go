@@ -1,0 +1,195 @@
+package api
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/types"
+
+	"github.com/longshore-project/longshore/collections"
+	"github.com/longshore-project/longshore/dispatch"
+	"github.com/longshore-project/longshore/hooks"
+)
+
+const idempotencyHeader = "Idempotency-Key"
+
+// submission is a judged POST /jobs: one of magnet and metainfo is set.
+type submission struct {
+	magnet      *collections.Magnet
+	metainfo    *collections.Metainfo
+	selection   []int // rising, without repetition; nil means all
+	selectFiles bool
+	engine      string
+	label       string
+	key         string // Idempotency-Key
+	owner       string
+	requestID   string
+}
+
+func (a *API) createJob(e *core.RequestEvent) error {
+	s, err := readSubmission(e)
+	if err != nil {
+		return err
+	}
+	s.owner, s.key = e.Auth.Id, e.Request.Header.Get(idempotencyHeader)
+	s.requestID = e.Request.Header.Get(requestIDHeader)
+	var job *core.Record
+	err = hooks.InTransaction(e.App, func(tx core.App) (err error) {
+		job, err = s.store(tx)
+		return err
+	})
+	if err != nil {
+		return asInvalidInput(err)
+	}
+	a.addOtherFiles(e.App, job, s)
+	e.Response.Header().Set("Location", prefix+"/jobs/"+job.Id)
+	return e.JSON(http.StatusCreated, a.Board.Job(job))
+}
+
+// store runs in one transaction. Write transactions come one after the other, so what it finds holds until its end.
+func (s *submission) store(tx core.App) (*core.Record, error) {
+	if job, err := s.earlier(tx); job != nil || err != nil {
+		return job, err
+	}
+	if err := s.refuseDuplicate(tx); err != nil {
+		return nil, err
+	}
+	job, err := s.record(tx)
+	if err != nil {
+		return nil, err
+	}
+	if s.metainfo == nil {
+		return job, tx.Save(job)
+	}
+	torrent, err := dispatch.SaveMetainfo(tx, s.owner, s.metainfo)
+	if err != nil {
+		return nil, err
+	}
+	job.Set("torrent_id", torrent.Id)
+	if err := tx.Save(job); err != nil {
+		return nil, err
+	}
+	return job, dispatch.AddFiles(tx, job, torrent, s.metainfo)
+}
+
+// addOtherFiles makes the rows that did not fit into the transaction of a large torrent. The dispatcher makes what is
+// missing after a crash.
+func (a *API) addOtherFiles(app core.App, job *core.Record, s *submission) {
+	if s.metainfo == nil || len(s.metainfo.Files) <= collections.FileRowsPerTx {
+		return
+	}
+	torrent, err := app.FindRecordById("torrents", job.GetString("torrent_id"))
+	if err == nil {
+		err = dispatch.AddFiles(app, job, torrent, s.metainfo)
+	}
+	if err != nil {
+		a.Logger.Error("files of a new job are missing", "job", job.Id, "request_id", s.requestID, "error", err)
+	}
+}
+
+// earlier answers the job that the same user made with the same idempotency key.
+func (s *submission) earlier(tx core.App) (*core.Record, error) {
+	if s.key == "" {
+		return nil, nil
+	}
+	return findOne(tx, dbx.HashExp{"user_id": s.owner, "idempotency_key": s.key})
+}
+
+func (s *submission) refuseDuplicate(tx core.App) error {
+	live, err := findOne(tx, dbx.HashExp{"user_id": s.owner, "infohash": string(s.infohash())},
+		dbx.NotIn("status", string(collections.StatusCompleted), string(collections.StatusFailed), string(collections.StatusCancelled)))
+	if live == nil || err != nil {
+		return err
+	}
+	return &collections.Error{
+		Code: collections.CodeDuplicateJob, Message: "You have a job for this torrent already.", Data: map[string]any{"job_id": live.Id},
+	}
+}
+
+// findOne answers the job, nil when there is none.
+func findOne(app core.App, where ...dbx.Expression) (*core.Record, error) {
+	job := &core.Record{}
+	err := app.RecordQuery("jobs").AndWhere(dbx.And(where...)).Limit(1).One(job)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return job, err
+}
+
+func (s *submission) infohash() collections.Infohash {
+	if s.metainfo != nil {
+		return s.metainfo.Infohash
+	}
+	return s.magnet.Infohash
+}
+
+func (s *submission) record(tx core.App) (*core.Record, error) {
+	jobs, err := tx.FindCachedCollectionByNameOrId("jobs")
+	if err != nil {
+		return nil, err
+	}
+	job := core.NewRecord(jobs)
+	job.Load(map[string]any{
+		"user_id": s.owner, "infohash": string(s.infohash()), "status": string(s.firstStatus()), "desired": string(collections.DesiredRun),
+		"engine": s.engine, "select_files": s.selectFiles, "label": s.label, "idempotency_key": s.key, "request_id": s.requestID,
+		"next_attempt_at": types.NowDateTime(),
+	})
+	if s.selection != nil {
+		job.Set("selection", s.selection)
+	}
+	link := s.link()
+	job.Set("magnet_uri", link.String())
+	job.Set("name", link.Name)
+	if s.metainfo != nil {
+		job.Set("size_bytes", dispatch.SelectedSize(s.metainfo, s.selection))
+	}
+	return job, nil
+}
+
+// link answers the job's magnet. That of a .torrent carries its trackers and webseeds, which may hold a person's key
+// and so are not kept with the torrent. What makes the link too long is left out.
+func (s *submission) link() collections.Magnet {
+	var m collections.Magnet
+	if s.metainfo == nil {
+		m = *s.magnet
+	} else {
+		m = collections.Magnet{
+			Infohash: s.metainfo.Infohash, InfohashV2: s.metainfo.InfohashV2, Name: s.metainfo.Name,
+			Trackers: s.metainfo.Trackers, Webseeds: s.metainfo.Webseeds,
+		}
+	}
+	for len(m.String()) > collections.MaxMagnetBytes {
+		m.Trackers, m.Webseeds, m.Peers = half(m.Trackers), half(m.Webseeds), half(m.Peers)
+		if len(m.Trackers)+len(m.Webseeds)+len(m.Peers) == 0 {
+			m.Select = nil // the job's selection has them
+		}
+	}
+	return m
+}
+
+func half(list []string) []string { return list[:len(list)/2] }
+
+// firstStatus: a torrent whose files are known can wait for their selection at once.
+func (s *submission) firstStatus() collections.Status {
+	if s.metainfo != nil && s.selectFiles {
+		return collections.StatusAwaitingSelection
+	}
+	return collections.StatusQueued
+}
+
+// checkSelection judges the selection against a known file list.
+func (s *submission) checkSelection() error {
+	for _, i := range s.selection {
+		if i >= len(s.metainfo.Files) {
+			return invalid("selection", fmt.Sprintf("The torrent has no file %d: it has %d, counted from 0.", i, len(s.metainfo.Files)))
+		}
+		if !s.metainfo.Files[i].Wanted() {
+			return invalid("selection", fmt.Sprintf("File %d has no content of its own.", i))
+		}
+	}
+	return nil
+}

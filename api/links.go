@@ -1,0 +1,113 @@
+package api
+
+import (
+	"database/sql"
+	"errors"
+	"path"
+
+	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/longshore-project/longshore/collections"
+	"github.com/longshore-project/longshore/progress"
+	"github.com/longshore-project/longshore/storage"
+)
+
+// maxLinks is how many links one request gets.
+const maxLinks = 1000
+
+type link struct {
+	URL       string `json:"url"`
+	ExpiresAt string `json:"expires_at"`
+}
+
+type fileLink struct {
+	ID   string `json:"id"`
+	Path string `json:"path"`
+	link
+}
+
+func (a *API) signFile(e *core.RequestEvent) error {
+	var in struct {
+		Disposition string `json:"disposition"`
+	}
+	if err := e.BindBody(&in); err != nil {
+		return err
+	}
+	file, err := findFile(e)
+	if err != nil {
+		return err
+	}
+	l, err := a.sign(e, file, in.Disposition == "inline")
+	if err != nil {
+		return err
+	}
+	return ok(e, l)
+}
+
+// findFile answers the file of the path if it is the caller's.
+func findFile(e *core.RequestEvent) (progress.File, error) {
+	files, err := progress.FindFiles(e.App, dbx.HashExp{"f.id": e.Request.PathValue("id"), "f.user_id": e.Auth.Id})
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return progress.File{}, err
+	}
+	if len(files) == 0 {
+		return progress.File{}, collections.Errorf(collections.CodeNotFound, "There is no such file.")
+	}
+	return files[0], nil
+}
+
+// sign answers a link to a file that is whole in the store, which decides whether its type may be shown inline.
+func (a *API) sign(e *core.RequestEvent, f progress.File, inline bool) (link, error) {
+	if !f.IsComplete || f.ObjectKey == "" {
+		return link{}, &collections.Error{
+			Code: collections.CodeFileIncomplete, Message: "The file is not complete yet.", Data: map[string]any{"file_id": f.ID},
+		}
+	}
+	url, err := a.Store.PresignGet(e.Request.Context(), f.ObjectKey, storage.Delivery{
+		Filename: path.Base(f.Path), ContentType: f.MimeType, Inline: inline,
+	}, a.LinkTTL)
+	return link{URL: url.URL, ExpiresAt: progress.FormatTime(url.ExpiresAt)}, err
+}
+
+func (a *API) signJobFiles(e *core.RequestEvent) error {
+	var in struct {
+		Files []string `json:"files"`
+	}
+	if err := e.BindBody(&in); err != nil {
+		return err
+	}
+	job, err := findJob(e)
+	if err != nil {
+		return err
+	}
+	files, err := filesToSign(e.App, job.Id, in.Files)
+	if err != nil {
+		return err
+	}
+	list := page[fileLink]{Page: 1, PerPage: maxLinks, TotalItems: len(files), TotalPages: 1, Items: []fileLink{}}
+	for _, f := range files {
+		l, err := a.sign(e, f, false)
+		if err != nil {
+			return err
+		}
+		list.Items = append(list.Items, fileLink{ID: f.ID, Path: f.Path, link: l})
+	}
+	return ok(e, list)
+}
+
+// filesToSign answers the files with these ids, or the first complete ones when ids is empty.
+func filesToSign(app core.App, jobID string, ids []string) ([]progress.File, error) {
+	where := dbx.HashExp{"f.job_id": jobID}
+	if len(ids) == 0 {
+		where["f.is_complete"] = true
+		files, err := progress.FindFiles(app, where)
+		return files[:min(len(files), maxLinks)], err
+	}
+	where["f.id"] = anys(ids)
+	files, err := progress.FindFiles(app, where)
+	if err == nil && len(files) != len(ids) {
+		err = collections.Errorf(collections.CodeNotFound, "The job has no such file.")
+	}
+	return files, err
+}

@@ -1,0 +1,81 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/pocketbase/pocketbase/apis"
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/hook"
+	"github.com/pocketbase/pocketbase/tools/router"
+
+	"github.com/longshore-project/longshore/collections"
+)
+
+const prefix = "/api/v1"
+
+// route is one line of the table of all routes below /api/v1.
+type route struct {
+	method string
+	path   string
+	who    who
+	limit  int64 // of a JSON body, in bytes
+	do     func(*core.RequestEvent) error
+}
+
+func (a *API) routes() []route {
+	const small, large = collections.MaxJSONBytes, collections.MaxLargeJSONBytes
+	return []route{
+		{"GET", "/healthz", anyone, small, a.healthz},
+		{"GET", "/readyz", anyone, small, a.readyz},
+		{"GET", "/openapi.json", anyone, small, a.openapi},
+		{"GET", "/config", anyone, small, a.getConfig},
+		{"POST", "/setup", anyone, small, a.setUp},
+		{"POST", "/auth/login", anyone, small, a.signIn},
+		{"POST", "/auth/logout", user, small, a.signOut},
+		{"GET", "/auth/session", user, small, a.getSession},
+		{"GET", "/jobs", user, small, a.listJobs},
+		{"POST", "/jobs", user, large, a.createJob},
+		{"GET", "/jobs/{id}", user, small, a.getJob},
+		{"PATCH", "/jobs/{id}", user, small, a.updateJob},
+		{"DELETE", "/jobs/{id}", user, small, a.deleteJob},
+		{"POST", "/jobs/{id}/pause", user, small, a.pauseJob},
+		{"POST", "/jobs/{id}/resume", user, small, a.resumeJob},
+		{"POST", "/jobs/{id}/cancel", user, small, a.cancelJob},
+		{"POST", "/jobs/{id}/select", user, large, a.selectFiles},
+		{"GET", "/jobs/{id}/files", user, small, a.listJobFiles},
+		{"GET", "/jobs/{id}/events", user, small, a.listJobEvents},
+		{"POST", "/jobs/{id}/signed-urls", user, large, a.signJobFiles},
+		{"POST", "/files/{id}/signed-url", user, small, a.signFile},
+	}
+}
+
+// mount puts guards and routes into PocketBase's router. Guards that run for every route come first, by priority.
+func (a *API) mount(r *router.Router[*core.RequestEvent]) {
+	r.Bind(a.answerErrors(), a.identify(), a.gate())
+	v1 := r.Group(prefix)
+	v1.Bind(a.validate())
+	for _, rt := range a.routes() {
+		v1.Route(rt.method, rt.path, rt.do).Bind(bodyLimit(rt.limit), a.require(rt.who))
+	}
+	r.GET("/healthz", a.healthz).Bind(apis.SkipSuccessActivityLog())
+	r.GET("/readyz", a.readyz).Bind(apis.SkipSuccessActivityLog())
+	r.GET("/{path...}", a.serveWeb).Bind(apis.SkipSuccessActivityLog(), apis.Gzip())
+}
+
+// bodyLimit lets a form carry a .torrent beside its fields. It takes the place of PocketBase's limit.
+func bodyLimit(limit int64) *hook.Handler[*core.RequestEvent] {
+	plain, form := apis.BodyLimit(limit), apis.BodyLimit(limit+collections.MaxMetainfoBytes)
+	return &hook.Handler[*core.RequestEvent]{
+		Id:       plain.Id,
+		Priority: plain.Priority,
+		Func: func(e *core.RequestEvent) error {
+			if isForm(e.Request) {
+				return form.Func(e)
+			}
+			return plain.Func(e)
+		},
+	}
+}
+
+// ok answers 200 with v.
+func ok(e *core.RequestEvent, v any) error { return e.JSON(http.StatusOK, v) }

@@ -1,0 +1,80 @@
+package api
+
+import (
+	"encoding/json"
+
+	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/longshore-project/longshore/collections"
+	"github.com/longshore-project/longshore/hooks"
+)
+
+func (a *API) selectFiles(e *core.RequestEvent) error {
+	var in struct {
+		Selection json.RawMessage `json:"selection"`
+	}
+	if err := e.BindBody(&in); err != nil {
+		return err
+	}
+	selection, err := parseSelection(in.Selection)
+	if err != nil {
+		return err
+	}
+	job, err := findJob(e)
+	if err != nil {
+		return err
+	}
+	job, err = hooks.ChangeJob(e.App, job.Id, func(tx core.App, job *core.Record) error {
+		return choose(tx, job, selection)
+	})
+	return a.answerJob(e, job, err)
+}
+
+// choose gives a waiting job its selection and puts it into the queue.
+func choose(tx core.App, job *core.Record, selection []int) error {
+	if status := job.GetString("status"); status != string(collections.StatusAwaitingSelection) {
+		return collections.Errorf(collections.CodeIllegalTransition, "The job does not wait for a selection: it is %s.", status)
+	}
+	job.Set("select_files", false)
+	job.Set("status", string(collections.StatusQueued))
+	job.Set("desired", string(collections.DesiredRun))
+	job.Set("next_attempt_at", "")
+	if selection == nil {
+		return nil
+	}
+	job.Set("selection", selection)
+	size, err := narrow(tx, job.Id, selection)
+	job.Set("size_bytes", size)
+	return err
+}
+
+// narrow makes only the selected files wanted and answers their bytes. Objects of the others were not begun: the job
+// has not run since its files are known.
+func narrow(tx core.App, jobID string, selection []int) (size int64, err error) {
+	chosen, err := json.Marshal(selection)
+	if err != nil {
+		return 0, err
+	}
+	params := dbx.Params{"job": jobID, "chosen": string(chosen)}
+	var known int
+	err = tx.DB().NewQuery(`SELECT COUNT(*), COALESCE(SUM(size_bytes), 0) FROM files WHERE job_id = {:job}
+		AND file_index IN (SELECT value FROM json_each({:chosen}))`).Bind(params).Row(&known, &size)
+	if err != nil {
+		return 0, err
+	}
+	if known != len(selection) {
+		return 0, invalid("selection", "The selection names files that the job does not have.")
+	}
+	for _, sql := range []string{
+		`UPDATE objects SET state = 'deleting' WHERE state = 'uploading' AND id IN (SELECT object_id FROM files
+			WHERE job_id = {:job} AND file_index NOT IN (SELECT value FROM json_each({:chosen})))`,
+		`UPDATE files SET selected = FALSE, object_id = '', revision = revision + 1
+			WHERE job_id = {:job} AND file_index NOT IN (SELECT value FROM json_each({:chosen}))`,
+	} {
+		if _, err := tx.NonconcurrentDB().NewQuery(sql).Bind(params).Execute(); err != nil {
+			return 0, err
+		}
+	}
+	return size, nil
+}

@@ -1,0 +1,155 @@
+package api
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/types"
+)
+
+const (
+	sessionTTL    = 30 * 24 * time.Hour
+	sessionTouch  = time.Hour // a session's last use is noted this exactly
+	sessionEvent  = "longshoreSessionRow"
+	maxDeviceInfo = 300
+)
+
+// session is one row of sessions. Its token is only in the browser's cookie.
+type session struct {
+	ID        string         `db:"id"`
+	UserID    string         `db:"user_id"`
+	TokenHash string         `db:"token_hash"` // SHA-256, hex
+	ExpiresAt types.DateTime `db:"expires_at"`
+	LastSeen  types.DateTime `db:"last_seen_at"`
+}
+
+// openSession signs the browser in: it stores a new session and sets its cookie.
+func (a *API) openSession(e *core.RequestEvent, user *core.Record) (*session, error) {
+	sessions, err := e.App.FindCachedCollectionByNameOrId("sessions")
+	if err != nil {
+		return nil, err
+	}
+	token := make([]byte, 32)
+	rand.Read(token) // never fails (crypto/rand)
+	cookie := base64.RawURLEncoding.EncodeToString(token)
+	s := &session{UserID: user.Id, TokenHash: hashToken(cookie)}
+	row := core.NewRecord(sessions)
+	row.Set("user_id", s.UserID)
+	row.Set("token_hash", s.TokenHash)
+	row.Set("expires_at", a.Now().Add(sessionTTL))
+	row.Set("last_seen_at", a.Now())
+	row.Set("device_info", cut(e.Request.UserAgent(), maxDeviceInfo))
+	if err := e.App.Save(row); err != nil {
+		return nil, err
+	}
+	s.ID = row.Id
+	e.SetCookie(a.sessionCookie(cookie, sessionTTL))
+	return s, nil
+}
+
+// findSession answers the live session of the request's cookie, nil when there is none.
+func (a *API) findSession(e *core.RequestEvent) *session {
+	cookie, err := e.Request.Cookie(a.cookieName())
+	if err != nil || cookie.Value == "" {
+		return nil
+	}
+	var s session
+	err = e.App.DB().Select("id", "user_id", "token_hash", "expires_at", "last_seen_at").From("sessions").
+		Where(dbx.HashExp{"token_hash": hashToken(cookie.Value)}).One(&s)
+	if err != nil || !s.ExpiresAt.Time().After(a.Now()) {
+		return nil
+	}
+	return &s
+}
+
+// touch prolongs a session in use. The row is updated in place: one that was deleted meanwhile stays deleted.
+func (a *API) touch(e *core.RequestEvent, s *session) {
+	if a.Now().Sub(s.LastSeen.Time()) < sessionTouch {
+		return
+	}
+	_, err := e.App.NonconcurrentDB().Update("sessions", dbx.Params{
+		"expires_at": dbTime(a.Now().Add(sessionTTL)), "last_seen_at": dbTime(a.Now()),
+	}, dbx.HashExp{"id": s.ID}).Execute()
+	if err != nil {
+		a.Logger.Warn("a session could not be prolonged", "error", err)
+		return
+	}
+	if cookie, err := e.Request.Cookie(a.cookieName()); err == nil {
+		e.SetCookie(a.sessionCookie(cookie.Value, sessionTTL))
+	}
+}
+
+func (a *API) sweepSessions() {
+	_, err := a.app.NonconcurrentDB().Delete("sessions", dbx.NewExp("expires_at < {:now}", dbx.Params{"now": dbTime(a.Now())})).Execute()
+	if err != nil {
+		a.Logger.Warn("expired sessions could not be removed", "error", err)
+	}
+}
+
+// endSessionsOfChangedUser signs a user out everywhere who was disabled.
+func (a *API) endSessionsOfChangedUser(e *core.RecordEvent) error {
+	if e.Record.GetBool("disabled") {
+		if err := endSessions(a.app, e.Record.Id); err != nil {
+			a.Logger.Warn("the sessions of a disabled user could not be ended", "error", err)
+		}
+	}
+	return e.Next()
+}
+
+func endSessions(app core.App, userID string) error {
+	_, err := app.NonconcurrentDB().Delete("sessions", dbx.HashExp{"user_id": userID}).Execute()
+	return err
+}
+
+// csrfToken is bound to the session and outlives a restart.
+func (a *API) csrfToken(s *session) string {
+	mac := hmac.New(sha256.New, a.csrfKey)
+	mac.Write([]byte(s.TokenHash))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+func (a *API) cookieName() string {
+	if a.public.Scheme == "https" {
+		return "__Host-longshore" // refused by browsers over plain HTTP, hence the other name
+	}
+	return "longshore"
+}
+
+func (a *API) sessionCookie(value string, ttl time.Duration) *http.Cookie {
+	return &http.Cookie{
+		Name: a.cookieName(), Value: value, Path: "/", MaxAge: int(ttl.Seconds()), HttpOnly: true,
+		Secure: a.public.Scheme == "https", SameSite: http.SameSiteStrictMode,
+	}
+}
+
+func (a *API) warnWithoutTLS() {
+	host := a.public.Hostname()
+	if ip := net.ParseIP(host); a.public.Scheme == "https" || host == "localhost" || ip != nil && ip.IsLoopback() {
+		return
+	}
+	a.Logger.Warn("the public URL is not https: passwords and session cookies can be read on the way", "public_url", a.PublicURL)
+}
+
+func hashToken(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
+}
+
+// dbTime writes a time as the database keeps it.
+func dbTime(t time.Time) string { return t.UTC().Format(types.DefaultDateLayout) }
+
+// cut keeps at most n bytes of s, whole characters only.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return toValid(s[:n])
+}

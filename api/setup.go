@@ -1,0 +1,104 @@
+package api
+
+import (
+	"crypto/subtle"
+	"database/sql"
+	"errors"
+	"net/http"
+	"strings"
+	"sync/atomic"
+
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/longshore-project/longshore/collections"
+	"github.com/longshore-project/longshore/hooks"
+)
+
+// SetupURL answers the one-time link with which the first admin is made, "" when there is an admin. The token is
+// new at each start and is in memory only; as a fragment it reaches no server log.
+func (a *API) SetupURL() string {
+	if exists, err := adminExists(a.app); err != nil || exists || a.setup.done.Load() {
+		return ""
+	}
+	return strings.TrimRight(a.PublicURL, "/") + "/setup#token=" + a.setup.token
+}
+
+// setup is the one-time token of this process.
+type setup struct {
+	token string
+	done  atomic.Bool
+}
+
+func (s *setup) accepts(token string) bool {
+	return !s.done.Load() && subtle.ConstantTimeCompare([]byte(token), []byte(s.token)) == 1
+}
+
+// setUp makes the first admin. Of several at once one wins, because transactions are one after the other.
+func (a *API) setUp(e *core.RequestEvent) error {
+	var in struct {
+		Token    string `json:"token"`
+		Email    string `json:"email"`
+		Password string `json:"password"`
+	}
+	if err := e.BindBody(&in); err != nil {
+		return err
+	}
+	if !a.setup.accepts(in.Token) {
+		return setupOver()
+	}
+	if err := checkCredentials(in.Email, in.Password); err != nil {
+		return err
+	}
+	var admin *core.Record
+	err := hooks.InTransaction(a.app, func(tx core.App) (err error) {
+		admin, err = makeFirstAdmin(tx, in.Email, in.Password)
+		return err
+	})
+	if err != nil {
+		return asInvalidInput(err)
+	}
+	a.setup.done.Store(true)
+	return e.JSON(http.StatusCreated, userOf(admin))
+}
+
+func makeFirstAdmin(tx core.App, email, password string) (*core.Record, error) {
+	if exists, err := adminExists(tx); err != nil {
+		return nil, err
+	} else if exists {
+		return nil, setupOver()
+	}
+	admin, err := tx.FindAuthRecordByEmail("users", email)
+	if errors.Is(err, sql.ErrNoRows) {
+		admin, err = newUser(tx, email)
+	}
+	if err != nil {
+		return nil, err
+	}
+	admin.Set("role", string(collections.RoleAdmin))
+	admin.Set("plan", string(collections.PlanUnlimited))
+	admin.SetVerified(true)
+	if err := setPassword(tx, admin, password); err != nil {
+		return nil, err
+	}
+	return admin, upsertSuperuser(tx, email, password)
+}
+
+func upsertSuperuser(tx core.App, email, password string) error {
+	superuser, err := tx.FindAuthRecordByEmail(core.CollectionNameSuperusers, email)
+	if errors.Is(err, sql.ErrNoRows) {
+		var superusers *core.Collection
+		if superusers, err = tx.FindCachedCollectionByNameOrId(core.CollectionNameSuperusers); err == nil {
+			superuser = core.NewRecord(superusers)
+			superuser.SetEmail(email)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	superuser.SetPassword(password)
+	return tx.Save(superuser)
+}
+
+func setupOver() error {
+	return collections.Errorf(collections.CodeForbidden, "This set-up link is not valid, or Longshore is set up already. A new link is printed when Longshore starts.")
+}

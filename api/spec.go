@@ -1,0 +1,161 @@
+package api
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+	"github.com/pocketbase/pocketbase/apis"
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/hook"
+	"github.com/pocketbase/pocketbase/tools/router"
+
+	"github.com/longshore-project/longshore/collections"
+)
+
+//go:embed openapi.yaml
+var openAPI []byte
+
+// spec is the description of the routes, which requests are held to.
+type spec struct {
+	doc    *openapi3.T
+	json   []byte
+	router routers.Router
+}
+
+func loadSpec() (*spec, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(openAPI)
+	if err != nil {
+		return nil, err
+	}
+	router, err := gorillamux.NewRouter(doc)
+	if err != nil {
+		return nil, err
+	}
+	json, err := doc.MarshalJSON()
+	return &spec{doc: doc, json: json, router: router}, err
+}
+
+func (a *API) openapi(e *core.RequestEvent) error {
+	return e.Blob(http.StatusOK, "application/json", a.spec.json)
+}
+
+// validate refuses what openapi.yaml does not describe. Forms are read and judged by their own handler, as a stream.
+func (a *API) validate() *hook.Handler[*core.RequestEvent] {
+	return &hook.Handler[*core.RequestEvent]{
+		Id:       "longshoreValidate",
+		Priority: apis.DefaultBodyLimitMiddlewarePriority + 2,
+		Func: func(e *core.RequestEvent) error {
+			if err := a.spec.check(e.Request); err != nil {
+				return err
+			}
+			return e.Next()
+		},
+	}
+}
+
+func (s *spec) check(r *http.Request) error {
+	route, params, err := s.router.FindRoute(r)
+	if err != nil {
+		return collections.Errorf(collections.CodeNotFound, "There is nothing here.")
+	}
+	if err := unknownQuery(route.Operation, r); err != nil {
+		return err
+	}
+	err = openapi3filter.ValidateRequest(r.Context(), &openapi3filter.RequestValidationInput{
+		Request: r, PathParams: params, Route: route,
+		Options: &openapi3filter.Options{
+			AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, MultiError: true, SkipSettingDefaults: true,
+			ExcludeRequestBody: isForm(r) && takesForms(route.Operation),
+		},
+	})
+	return asInvalidRequest(err)
+}
+
+func isForm(r *http.Request) bool {
+	return strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data")
+}
+
+func takesForms(op *openapi3.Operation) bool {
+	return op.RequestBody != nil && op.RequestBody.Value.Content["multipart/form-data"] != nil
+}
+
+func unknownQuery(op *openapi3.Operation, r *http.Request) error {
+	for name := range r.URL.Query() {
+		known := slices.ContainsFunc(op.Parameters, func(p *openapi3.ParameterRef) bool { return p.Value.In == "query" && p.Value.Name == name })
+		if !known {
+			return invalid(name, fmt.Sprintf("There is no parameter %q here.", name))
+		}
+	}
+	return nil
+}
+
+// asInvalidRequest names every field that is wrong.
+func asInvalidRequest(err error) error {
+	if err == nil {
+		return nil
+	}
+	if large, ok := errors.AsType[*router.ApiError](err); ok {
+		return large
+	}
+	fields := map[string]any{}
+	collect(err, fields)
+	return &collections.Error{Code: collections.CodeInvalidInput, Message: sentence(fields), Data: fields, Cause: err}
+}
+
+// collect walks a tree of errors: those of one body are a MultiError inside a RequestError.
+func collect(err error, fields map[string]any) {
+	switch e := err.(type) {
+	case openapi3.MultiError:
+		for _, err := range e {
+			collect(err, fields)
+		}
+	case *openapi3filter.RequestError:
+		collectRequest(e, fields)
+	case *openapi3.SchemaError:
+		fields[strings.Join(e.JSONPointer(), ".")] = e.Reason
+	default:
+		fields["body"] = err.Error()
+	}
+}
+
+func collectRequest(e *openapi3filter.RequestError, fields map[string]any) {
+	if e.Parameter != nil {
+		fields[e.Parameter.Name] = reason(e)
+		return
+	}
+	if e.Err == nil {
+		fields["body"] = e.Reason
+		return
+	}
+	collect(e.Err, fields)
+}
+
+func reason(e *openapi3filter.RequestError) string {
+	if schema, ok := errors.AsType[*openapi3.SchemaError](e.Err); ok {
+		return schema.Reason
+	}
+	if e.Err != nil {
+		return e.Err.Error()
+	}
+	return e.Reason
+}
+
+func sentence(fields map[string]any) string {
+	var parts []string
+	for name, why := range fields {
+		if name == "" {
+			name = "body"
+		}
+		parts = append(parts, fmt.Sprintf("%s: %s", name, why))
+	}
+	slices.Sort(parts)
+	return "The request is not as described: " + strings.Join(parts, "; ") + "."
+}

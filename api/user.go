@@ -1,0 +1,110 @@
+package api
+
+import (
+	"database/sql"
+	"errors"
+	"net/mail"
+	"unicode/utf8"
+
+	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/longshore-project/longshore/collections"
+	"github.com/longshore-project/longshore/hooks"
+	"github.com/longshore-project/longshore/progress"
+)
+
+// maxPasswordBytes is what bcrypt takes into account, less one that PocketBase keeps.
+const maxPasswordBytes = 71
+
+// User is a user as routes show it.
+type User struct {
+	ID            string               `json:"id"`
+	Email         string               `json:"email"`
+	Role          collections.Role     `json:"role"`
+	Plan          collections.PlanName `json:"plan"`
+	EmailVerified bool                 `json:"email_verified"`
+	Disabled      bool                 `json:"disabled"`
+	CreatedAt     string               `json:"created_at"`
+}
+
+func userOf(r *core.Record) User {
+	return User{
+		ID: r.Id, Email: r.Email(), Role: collections.Role(r.GetString("role")), Plan: collections.PlanName(r.GetString("plan")),
+		EmailVerified: r.Verified(), Disabled: r.GetBool("disabled"), CreatedAt: progress.Timestamp(r.GetDateTime("created_at")),
+	}
+}
+
+// UpsertUser makes a verified user or gives an existing one this password, and the role and plan that are not
+// empty; a new one is a user with the free plan unless told otherwise. It works beside a running control plane. A
+// changed password ends the user's sessions. Its errors have the code invalid_input.
+func UpsertUser(app core.App, email, password string, role collections.Role, plan collections.PlanName) (created bool, err error) {
+	if err := checkCredentials(email, password); err != nil {
+		return false, err
+	}
+	err = hooks.InTransaction(app, func(tx core.App) error {
+		user, err := tx.FindAuthRecordByEmail("users", email)
+		if created = errors.Is(err, sql.ErrNoRows); created {
+			user, err = newUser(tx, email)
+		}
+		if err != nil {
+			return err
+		}
+		if role != "" {
+			user.Set("role", string(role))
+		}
+		if plan != "" {
+			user.Set("plan", string(plan))
+		}
+		user.SetVerified(true)
+		return setPassword(tx, user, password)
+	})
+	return created, asInvalidInput(err)
+}
+
+func newUser(app core.App, email string) (*core.Record, error) {
+	users, err := app.FindCachedCollectionByNameOrId("users")
+	if err != nil {
+		return nil, err
+	}
+	user := core.NewRecord(users)
+	user.SetEmail(email)
+	user.Set("role", string(collections.RoleUser))
+	user.Set("plan", string(collections.PlanFree))
+	return user, nil
+}
+
+// setPassword saves the user, with a new password only if it is another one.
+func setPassword(tx core.App, user *core.Record, password string) error {
+	if user.IsNew() || !user.ValidatePassword(password) {
+		user.SetPassword(password)
+		if err := endSessions(tx, user.Id); err != nil {
+			return err
+		}
+	}
+	return tx.Save(user)
+}
+
+// checkCredentials judges an e-mail address and a new password.
+func checkCredentials(email, password string) error {
+	if addr, err := mail.ParseAddress(email); err != nil || addr.Address != email || len(email) > 255 {
+		return invalid("email", "This is not an e-mail address.")
+	}
+	if utf8.RuneCountInString(password) < collections.MinPasswordLength {
+		return invalid("password", "A password needs at least 12 characters.")
+	}
+	if len(password) > maxPasswordBytes || !utf8.ValidString(password) {
+		return invalid("password", "A password may have at most 71 bytes.")
+	}
+	return nil
+}
+
+// invalid answers an invalid_input about one field.
+func invalid(field, message string) *collections.Error {
+	return &collections.Error{Code: collections.CodeInvalidInput, Message: message, Data: map[string]any{field: message}}
+}
+
+func adminExists(app core.App) (bool, error) {
+	n, err := app.CountRecords("users", dbx.HashExp{"role": string(collections.RoleAdmin)})
+	return n > 0, err
+}
