@@ -27,6 +27,7 @@ type reporter struct {
 	mu      sync.Mutex
 	entries map[string]*reportEntry
 	seq     int64
+	read    int64     // seq of the newest report that was answered
 	held    time.Time // when scratch without a job was last told
 }
 
@@ -219,7 +220,7 @@ func (r *reporter) snapshot() []collections.JobReport {
 // tell sends one report and does what is answered. An answer attempt_stale to the whole report goes for all its entries.
 func (r *reporter) tell(ctx context.Context, head collections.ReportRequest, jobs []collections.JobReport) error {
 	r.seq++
-	head.Seq, head.Jobs = r.seq, jobs
+	head.Seq, head.Answered, head.Jobs = r.seq, r.read, jobs
 	body, err := json.Marshal(head)
 	if err != nil {
 		return err
@@ -233,6 +234,7 @@ func (r *reporter) tell(ctx context.Context, head collections.ReportRequest, job
 	if err != nil {
 		return err
 	}
+	r.read = head.Seq
 	replies := map[string]collections.JobReply{}
 	for _, answered := range reply.Jobs {
 		replies[answered.JobID] = answered
