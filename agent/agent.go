@@ -121,6 +121,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	if err := a.scratch.sweep(); err != nil {
 		return err
 	}
+	if err := a.giveRunDirs(); err != nil {
+		return err
+	}
 	ln, err := a.listen()
 	if err != nil {
 		return err
@@ -219,6 +222,19 @@ func (a *Agent) listen() (net.Listener, error) {
 		}
 	}
 	return net.Listen("tcp", a.cfg.Listen)
+}
+
+func (a *Agent) giveRunDirs() error {
+	for _, h := range a.engines {
+		if h.spec.RunDir == "" {
+			dir, err := runDir(a.cfg.Dir)
+			if err != nil {
+				return err
+			}
+			h.spec.RunDir = dir
+		}
+	}
+	return nil
 }
 
 func (a *Agent) waitForJobs() {

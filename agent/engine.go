@@ -68,9 +68,6 @@ func (a *Agent) findEngines() ([]*host, error) {
 }
 
 func (a *Agent) newHost(spec plugins.Spec) *host {
-	if spec.RunDir == "" {
-		spec.RunDir = filepath.Join(a.cfg.Dir, "run")
-	}
 	if spec.Logger == nil {
 		spec.Logger = a.log
 	}
