@@ -12,11 +12,11 @@ import (
 
 // Config is what an Engine can be told. The zero value is right for the open internet.
 type Config struct {
-	AllowPrivate bool   // peers, trackers and webseeds on loopback and private addresses
-	UTP          bool   // BEP 29 beside TCP
-	ListenHost   string // address to listen on; "" means all of them. The port is always a free one
-	MemoryBudget int64  // bytes of unverified pieces held in memory; 0 means 32 MiB
-	Version      string // for the user agent; "" means 0.1.0
+	AllowPrivate bool         // peers, trackers and webseeds on loopback and private addresses
+	UTP          bool         // BEP 29 beside TCP
+	ListenHost   string       // address to listen on; "" means all of them. The port is always a free one
+	MemoryBudget int64        // bytes of unverified pieces held in memory; 0 means 32 MiB
+	Version      string       // for the user agent; "" means 0.1.0
 	Logger       *slog.Logger // nil means slog's default, whatever it is at the time
 }
 
@@ -55,10 +55,13 @@ func (c Config) client(g guard) *lib.ClientConfig {
 	cfg.DisableIPv6 = err == nil && host.Is4()
 	cfg.DisableIPv4 = err == nil && host.Is6() && !host.IsUnspecified()
 	cfg.NoDHT = err == nil && host.IsLoopback() // nobody of the DHT can be reached from there
+	cfg.DefaultStorage = noStorage{}
 	cfg.DisableUTP = !c.UTP
 	cfg.DisableWebtorrent = true
 	cfg.NoDefaultPortForwarding = true
 	cfg.Seed = true
+	cfg.FailedAnnounceMinInterval = 15 * time.Second
+	cfg.FailedAnnounceMaxInterval = 10 * time.Minute
 	// With a limit, pieces that no peer has use it up and stop the torrent for good.
 	cfg.MaxUnverifiedBytes = 0
 	cfg.PieceHashersPerTorrent = 2

@@ -26,6 +26,7 @@ type Engine struct {
 
 	mu       sync.Mutex
 	torrents map[string]*torrent
+	given    generations
 	closed   bool
 }
 
@@ -44,7 +45,7 @@ func New(cfg Config) (*Engine, error) {
 		cfg: cfg, client: client, logger: cfg.Logger,
 		budget: &budget{limit: cfg.MemoryBudget}, account: &account{},
 		checks: make(chan struct{}, 1), done: make(chan struct{}),
-		torrents: map[string]*torrent{},
+		torrents: map[string]*torrent{}, given: generations{},
 	}
 	go e.tick()
 	return e, nil
@@ -200,6 +201,14 @@ func (e *Engine) Shutdown(context.Context) error {
 	errs = append(errs, e.client.Close()...)
 	e.account.close()
 	return engineError(errors.Join(errs...))
+}
+
+func (e *Engine) nextGeneration(infohash collections.Infohash) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	n := e.given[infohash]
+	e.given[infohash]++
+	return n
 }
 
 func (e *Engine) list() []*torrent {

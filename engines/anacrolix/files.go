@@ -302,8 +302,9 @@ func isShared(info fs.FileInfo) bool {
 	return info.Mode()&0o200 == 0 || ok && stat.Nlink > 1
 }
 
+// ignoreMissing answers nil when a file is not there, or not as long as it will be.
 func ignoreMissing(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, io.EOF) {
 		return nil
 	}
 	return err

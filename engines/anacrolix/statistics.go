@@ -83,7 +83,7 @@ func (t *torrent) tick(at time.Time) {
 	t.traffic.keep(t.traffic.now(at, s))
 	if t.lib != nil && s.ActivePeers+s.HalfOpenPeers == 0 && at.After(t.traffic.redial) {
 		t.traffic.redial = at.Add(redialInterval)
-		t.dial()
+		go dialPeers(t.ctx, t.lib, t.order.peers)
 	}
 }
 

@@ -94,6 +94,14 @@ func (s *store) OpenTorrent(context.Context, *metainfo.Info, metainfo.Hash) (sto
 	}, nil
 }
 
+// noStorage is the client's own: every torrent brings a store. Without it the library
+// would keep a database in the working directory.
+type noStorage struct{}
+
+func (noStorage) OpenTorrent(context.Context, *metainfo.Info, metainfo.Hash) (storage.TorrentImpl, error) {
+	return storage.TorrentImpl{}, errClosed
+}
+
 // deactivate gives the memory of unfinished pieces back.
 func (s *store) deactivate() error {
 	s.active.Store(false)

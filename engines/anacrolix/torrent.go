@@ -3,8 +3,6 @@ package anacrolix
 import (
 	"context"
 	"errors"
-	"net"
-	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -30,20 +28,21 @@ type torrent struct {
 	work     sync.WaitGroup // goroutines that use the store
 	failing  atomic.Bool    // a write failed; nothing is downloaded until it heals
 
-	mu       sync.Mutex
-	lib      *lib.Torrent // nil while paused
-	order    order        // the latest
-	info     []byte
-	store    *store // nil until the metainfo is accepted
-	root     *os.Root
-	paused   bool
-	closed   bool
-	selected bitset
-	skipped  bitset
-	released bitset
-	levels   []lib.PiecePriority // asked for by Prioritise, per piece; nil means normal
-	applied  []lib.PiecePriority // what the library was told
-	traffic  traffic
+	mu         sync.Mutex
+	lib        *lib.Torrent // nil while paused
+	order      order        // the latest
+	info       []byte
+	generation int
+	store      *store // nil until the metainfo is accepted
+	root       *os.Root
+	paused     bool
+	closed     bool
+	selected   bitset
+	skipped    bitset
+	released   bitset
+	levels     []lib.PiecePriority // asked for by Prioritise, per piece; nil means normal
+	applied    []lib.PiecePriority // what the library was told
+	traffic    traffic
 }
 
 func newTorrent(e *Engine, o *order) *torrent {
@@ -128,9 +127,9 @@ func (t *torrent) join() error {
 			return err
 		}
 	}
-	t.lib.AddTrackers([][]string{t.order.trackers})
+	t.lib.AddTrackers([][]string{announceURLs(t.order.trackers, t.generation)})
 	t.lib.AddWebSeeds(t.order.webseeds)
-	t.dial()
+	go dialPeers(t.ctx, t.lib, t.order.peers)
 	return nil
 }
 
@@ -146,6 +145,7 @@ func (t *torrent) register() error {
 	}
 	l.SetOnWriteChunkError(func(error) {}) // the store tells of it
 	t.lib = l
+	t.generation = t.engine.nextGeneration(t.infohash)
 	t.traffic.begin()
 	clear(t.applied)
 	if t.info == nil {
@@ -189,22 +189,6 @@ func (t *torrent) leave() {
 		t.lib.Drop()
 		t.lib = nil
 	}
-}
-
-// dial makes the library try the peers that were named.
-func (t *torrent) dial() {
-	peers := make([]lib.PeerInfo, 0, len(t.order.peers))
-	for _, p := range t.order.peers {
-		peers = append(peers, lib.PeerInfo{Addr: peerAddr(p), Source: lib.PeerSourceDirect})
-	}
-	t.lib.AddPeers(peers)
-}
-
-func peerAddr(s string) lib.PeerRemoteAddr {
-	if ap, err := netip.ParseAddrPort(s); err == nil {
-		return net.TCPAddrFromAddrPort(ap)
-	}
-	return lib.StringAddr(s)
 }
 
 // pause ends the traffic and brings what is written to the disk.
