@@ -20,7 +20,7 @@ const module = "github.com/longshore-project/longshore"
 var arrows = map[string][]string{
 	".":                  {"agent", "api", "collections", "dispatch", "doctor", "engines", "hooks", "pb_migrations", "pb_public", "plugins", "progress", "storage"},
 	"agent":              {"collections", "plugins"},
-	"api":                {"collections", "dispatch", "hooks", "progress", "storage"},
+	"api":                {"collections", "dispatch", "hooks", "pb_public", "progress", "storage"},
 	"collections":        {},
 	"dispatch":           {"collections", "hooks", "progress", "storage"},
 	"doctor":             {"collections", "storage"},
