@@ -67,7 +67,7 @@ func makeFirstAdmin(tx core.App, email, password string) (*core.Record, error) {
 	} else if exists {
 		return nil, setupOver()
 	}
-	admin, err := tx.FindAuthRecordByEmail("users", email)
+	admin, err := findByEmail(tx, "users", email)
 	if errors.Is(err, sql.ErrNoRows) {
 		admin, err = newUser(tx, email)
 	}
@@ -84,12 +84,12 @@ func makeFirstAdmin(tx core.App, email, password string) (*core.Record, error) {
 }
 
 func upsertSuperuser(tx core.App, email, password string) error {
-	superuser, err := tx.FindAuthRecordByEmail(core.CollectionNameSuperusers, email)
+	superuser, err := findByEmail(tx, core.CollectionNameSuperusers, email)
 	if errors.Is(err, sql.ErrNoRows) {
 		var superusers *core.Collection
 		if superusers, err = tx.FindCachedCollectionByNameOrId(core.CollectionNameSuperusers); err == nil {
 			superuser = core.NewRecord(superusers)
-			superuser.SetEmail(email)
+			superuser.SetEmail(strings.ToLower(email))
 		}
 	}
 	if err != nil {

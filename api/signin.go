@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
@@ -45,7 +46,7 @@ var nobody = core.PasswordFieldValue{Hash: "$2a$10$.5Elh8fgxypNUWhpUUr/xOa2sZm0V
 
 // checkPassword takes as long for an unknown e-mail as for a wrong password.
 func checkPassword(app core.App, email, password string) (*core.Record, error) {
-	user, err := app.FindAuthRecordByEmail("users", email)
+	user, err := findByEmail(app, "users", email)
 	known := err == nil
 	if known && user.ValidatePassword(password) {
 		return user, nil
@@ -70,7 +71,7 @@ func (a *API) signOut(e *core.RequestEvent) error {
 		return err
 	}
 	a.Board.DropSession(s.UserID, s.ID)
-	e.SetCookie(a.sessionCookie("", -1))
+	e.SetCookie(a.sessionCookie("", -time.Second))
 	return e.NoContent(http.StatusNoContent)
 }
 

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"net/mail"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/pocketbase/dbx"
@@ -43,7 +44,7 @@ func UpsertUser(app core.App, email, password string, role collections.Role, pla
 		return false, err
 	}
 	err = hooks.InTransaction(app, func(tx core.App) error {
-		user, err := tx.FindAuthRecordByEmail("users", email)
+		user, err := findByEmail(tx, "users", email)
 		if created = errors.Is(err, sql.ErrNoRows); created {
 			user, err = newUser(tx, email)
 		}
@@ -68,10 +69,19 @@ func newUser(app core.App, email string) (*core.Record, error) {
 		return nil, err
 	}
 	user := core.NewRecord(users)
-	user.SetEmail(email)
+	user.SetEmail(strings.ToLower(email))
 	user.Set("role", string(collections.RoleUser))
 	user.Set("plan", string(collections.PlanFree))
 	return user, nil
+}
+
+// findByEmail answers the account with this address, in any case: phones begin it with a capital.
+func findByEmail(app core.App, collection, email string) (*core.Record, error) {
+	r, err := app.FindAuthRecordByEmail(collection, email)
+	if errors.Is(err, sql.ErrNoRows) {
+		return app.FindAuthRecordByEmail(collection, strings.ToLower(email))
+	}
+	return r, err
 }
 
 // setPassword saves the user, with a new password only if it is another one.
