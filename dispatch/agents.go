@@ -24,6 +24,7 @@ type agent struct {
 	startID    string
 	pastStarts []string // never taken for new again
 	seq        int64    // of the last report taken of startID
+	answered   int64    // of the newest report whose reply the agent has read
 	seen       time.Time
 	written    time.Time // the row's last_seen_at
 	health     collections.AgentHealth
@@ -61,7 +62,7 @@ func (d *Dispatcher) loadAgents() error {
 		if !known {
 			a = newAgent(row)
 		}
-		a.address, a.draining, a.local = strings.TrimSuffix(row.GetString("address"), "/"), row.GetBool("draining"), row.GetBool("local")
+		a.draining = row.GetBool("draining")
 		current[row.Id] = a
 	}
 	d.agents = current
@@ -72,6 +73,7 @@ func newAgent(row *core.Record) *agent {
 	key, _ := hex.DecodeString(row.GetString("public_key")) // a bad key verifies nothing
 	return &agent{
 		id: row.Id, key: key, startID: row.GetString("start_id"), seq: int64(row.GetInt("report_seq")),
+		address: strings.TrimSuffix(row.GetString("address"), "/"), local: row.GetBool("local"),
 		held: map[string]bool{}, starting: map[string]string{}, stopping: map[string]string{},
 	}
 }
@@ -95,13 +97,25 @@ func (d *Dispatcher) begin(a *agent, req *collections.ReportRequest) (fresh, res
 		if a.startID != "" {
 			a.pastStarts = append(a.pastStarts[max(0, len(a.pastStarts)-15):], a.startID)
 		}
-		a.startID, a.seq = req.StartID, 0
+		a.startID, a.seq, a.answered = req.StartID, 0, 0
+		a.written = time.Time{} // the row learns of it with this report
 		fresh, restarted = true, true
 	}
 	if fresh {
-		a.seen, a.health, a.held = d.Now(), req.Health, heldJobs(req)
+		a.seen, a.health, a.answered = d.Now(), req.Health, req.Answered
+		if held := heldJobs(req); len(held) > 0 { // agents tell it in some reports only
+			a.held = held
+		}
+		a.move(req.Advertise)
 	}
 	return fresh, restarted
+}
+
+// move follows an agent whose API has another address now.
+func (a *agent) move(address string) {
+	if address != "" && checkAddress(address) == nil {
+		a.address = strings.TrimSuffix(address, "/")
+	}
 }
 
 func heldJobs(req *collections.ReportRequest) map[string]bool {

@@ -36,10 +36,7 @@ func (d *Dispatcher) post(ctx context.Context, a *agent, path string, body any) 
 	if err != nil {
 		return err
 	}
-	d.mu.Lock()
-	address := a.address
-	d.mu.Unlock()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address+path, bytes.NewReader(b))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.addressOf(a)+path, bytes.NewReader(b))
 	if err != nil {
 		return err
 	}
@@ -55,6 +52,12 @@ func (d *Dispatcher) post(ctx context.Context, a *agent, path string, body any) 
 	}
 	defer resp.Body.Close()
 	return agentError(resp)
+}
+
+func (d *Dispatcher) addressOf(a *agent) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return a.address
 }
 
 func agentError(resp *http.Response) error {

@@ -10,9 +10,10 @@ import (
 	"github.com/longshore-project/longshore/hooks"
 )
 
-// SelectedSize answers the bytes of the selected files that have content of their own. A nil selection means all.
+// SelectedSize answers the bytes of the selected files that have content of their own. An empty selection means all.
 func SelectedSize(m *collections.Metainfo, selection []int) int64 {
 	var size int64
+	selection = ordered(selection)
 	for _, f := range contentFiles(m) {
 		if selected(selection, f.Index) {
 			size += f.Size
@@ -48,14 +49,20 @@ func contentFiles(m *collections.Metainfo) []collections.MetaFile {
 	return files
 }
 
-// selectionOf answers a job's selection in ascending order; nil means all.
+// selectionOf answers a job's selection in ascending order; nil means all. PocketBase may keep a missing one as an empty list.
 func selectionOf(job *core.Record) []int {
 	var selection []int
 	if err := job.UnmarshalJSONField("selection", &selection); err != nil {
 		return nil
 	}
-	slices.Sort(selection)
-	return selection
+	return ordered(selection)
+}
+
+func ordered(selection []int) []int {
+	if len(selection) == 0 {
+		return nil
+	}
+	return slices.Sorted(slices.Values(selection))
 }
 
 func selected(selection []int, index int) bool {

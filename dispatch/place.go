@@ -33,7 +33,7 @@ func (d *Dispatcher) place(a *agent, queued queuedJob) {
 	}
 	if err := d.start(a, job, info); err != nil && d.ctx.Err() == nil {
 		log.Warn("an agent did not start a job", "error", err)
-		d.endAttempt(d.App, job.Id, job.GetInt64("attempt"), ending{code: startCode(err), message: err.Error(), counted: true})
+		d.endAttempt(d.App, job.Id, job.GetInt64("attempt"), startFailure(err))
 	}
 }
 
@@ -44,14 +44,16 @@ func (d *Dispatcher) unreserve(a *agent, jobID string) {
 	poke(d.wake)
 }
 
-// startCode keeps the agent's reason but for words that mean something else on a job.
-func startCode(err error) collections.Code {
-	switch code := collections.CodeOf(err); code {
-	case collections.CodeUnauthorized, collections.CodeAttemptStale, collections.CodeUnavailable, collections.CodeInternal:
-		return collections.CodeAgentLost
-	default:
-		return code
+// startFailure says how a job goes on that an agent did not start. An agent without room is nobody's failure.
+func startFailure(err error) ending {
+	why := ending{code: collections.CodeOf(err), message: err.Error(), counted: true}
+	switch why.code {
+	case collections.CodeUnavailable:
+		why.code, why.counted, why.later = collections.CodeNoAgent, false, true
+	case collections.CodeUnauthorized, collections.CodeAttemptStale, collections.CodeInternal:
+		why.code = collections.CodeAgentLost
 	}
+	return why
 }
 
 // prepare makes a job ready to run while it is still queued. It answers the metainfo when it is known, and

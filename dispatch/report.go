@@ -47,7 +47,7 @@ func (d *Dispatcher) Report(_ context.Context, agentID string, req collections.R
 			return collections.ReportReply{}, err
 		}
 	}
-	return d.replies(entries, req.Seq, fresh)
+	return d.replies(a, entries, req.Seq)
 }
 
 func (d *Dispatcher) judgeAll(a *agent, req *collections.ReportRequest) ([]*entry, error) {
@@ -141,8 +141,8 @@ func (d *Dispatcher) write(tx core.App, a *agent, req *collections.ReportRequest
 	if err != nil {
 		return err
 	}
-	_, err = exec(tx, `UPDATE agents SET start_id = {:start}, report_seq = {:seq}, last_seen_at = {:now}, health = {:health} WHERE id = {:id}`,
-		dbx.Params{"start": req.StartID, "seq": req.Seq, "now": stamp(d.Now()), "health": string(health), "id": a.id})
+	_, err = exec(tx, `UPDATE agents SET start_id = {:start}, report_seq = {:seq}, last_seen_at = {:now}, health = {:health}, address = {:address} WHERE id = {:id}`,
+		dbx.Params{"start": req.StartID, "seq": req.Seq, "now": stamp(d.Now()), "health": string(health), "address": d.addressOf(a), "id": a.id})
 	return err
 }
 
@@ -213,10 +213,7 @@ func (d *Dispatcher) advance(tx core.App, job *core.Record, e *entry) error {
 	case collections.AgentFailed:
 		return d.leave(tx, job, ending{code: failureCode(e.Code), message: e.Message, counted: true, final: e.Final})
 	case collections.AgentStopped:
-		if err := d.leave(tx, job, ending{code: e.Code, message: e.Message}); err != nil {
-			return err
-		}
-		job.Set("next_attempt_at", stamp(d.Now().Add(d.RetryBase))) // it was wanted and given up: no quick loop
+		return d.leave(tx, job, ending{code: e.Code, message: e.Message, later: true})
 	}
 	return nil
 }
@@ -292,11 +289,11 @@ func liveOf(r *collections.JobReport, status collections.Status, size int64, at 
 	}
 }
 
-// replies adds the store's account where an agent needs it anew, and again when it asks again with the same report.
-func (d *Dispatcher) replies(entries []*entry, seq int64, fresh bool) (collections.ReportReply, error) {
+// replies adds the store's account where an agent needs it anew, until it has read such a reply.
+func (d *Dispatcher) replies(a *agent, entries []*entry, seq int64) (collections.ReportReply, error) {
 	reply := collections.ReportReply{Jobs: make([]collections.JobReply, len(entries))}
 	for i, e := range entries {
-		if e.lease != nil && d.needsStored(e.lease, seq, fresh) {
+		if e.lease != nil && d.needsStored(a, e.lease, seq) {
 			stored, err := storedAccount(d.App, e.JobID)
 			if err != nil {
 				return collections.ReportReply{}, err
@@ -309,15 +306,17 @@ func (d *Dispatcher) replies(entries []*entry, seq int64, fresh bool) (collectio
 }
 
 // needsStored takes the mark off the lease: whoever marks it again does so after the account was read.
-func (d *Dispatcher) needsStored(l *lease, seq int64, fresh bool) bool {
+func (d *Dispatcher) needsStored(a *agent, l *lease, seq int64) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !fresh {
-		return l.storedSeq == seq
+	if l.storedSeq > 0 && a.answered >= l.storedSeq {
+		l.storedSeq = 0
 	}
-	if !l.needStored {
+	if !l.needStored && l.storedSeq == 0 {
 		return false
 	}
-	l.needStored, l.storedSeq = false, seq
+	if l.needStored {
+		l.needStored, l.storedSeq = false, seq
+	}
 	return true
 }

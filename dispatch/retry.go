@@ -16,6 +16,7 @@ type ending struct {
 	code    collections.Code
 	message string
 	counted bool // as a failure: backoff, and after MaxRetries a dead letter
+	later   bool // not counted, but not at once either
 	final   bool // trying again is of no use
 }
 
@@ -58,8 +59,8 @@ func (d *Dispatcher) leave(tx core.App, job *core.Record, why ending) error {
 	job.Set("agent_start", "")
 	job.Set("retries", retries)
 	next := ""
-	if why.counted {
-		next = stamp(d.Now().Add(d.backoff(retries)))
+	if why.counted || why.later {
+		next = stamp(d.Now().Add(d.backoff(max(1, retries))))
 	}
 	job.Set("next_attempt_at", next)
 	return hooks.AddEvent(tx, job.Id, collections.EventRetry, map[string]any{

@@ -1,0 +1,414 @@
+package dispatch_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/sha1"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/longshore-project/longshore/api"
+	"github.com/longshore-project/longshore/collections"
+	"github.com/longshore-project/longshore/dispatch"
+	"github.com/longshore-project/longshore/hooks"
+	"github.com/longshore-project/longshore/hooks/hookstest"
+	"github.com/longshore-project/longshore/progress"
+	"github.com/longshore-project/longshore/storage"
+)
+
+// clock is the time of a test; it moves by hand.
+type clock struct {
+	mu sync.Mutex
+	t  time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.t
+}
+
+func (c *clock) Advance(by time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.t = c.t.Add(by)
+}
+
+// rig is a control plane on a real database and a real local store, with the agents' routes on a listener.
+type rig struct {
+	*dispatch.Dispatcher
+	t       testing.TB
+	app     core.App
+	user    *core.Record
+	clock   *clock
+	store   *storage.Local
+	wrapped func(storage.Store) storage.Store
+	board   *progress.Board
+	url     string
+	routes  http.Handler
+}
+
+func newRig(t testing.TB) *rig { return newRigWith(t, nil) }
+
+func newRigWith(t testing.TB, wrap func(storage.Store) storage.Store) *rig {
+	t.Helper()
+	r := &rig{t: t, app: hookstest.NewApp(t), clock: &clock{t: time.Now().Truncate(time.Second)}, board: progress.NewBoard(), wrapped: wrap}
+	hooks.Bind(r.app)
+	r.user = hookstest.MustCreateUser(t, r.app, "a@example.com", collections.RoleUser)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { r.routes.ServeHTTP(w, req) }))
+	t.Cleanup(server.Close)
+	r.url = server.URL
+	var err error
+	r.store, err = storage.NewLocal(storage.LocalConfig{
+		Dir: filepath.Join(t.TempDir(), "store"), Key: make([]byte, 32), Now: r.clock.Now,
+		PartURL: func() string { return r.url }, PublicURL: func() string { return r.url },
+	})
+	r.must(err)
+	r.start()
+	t.Cleanup(func() { r.Stop() })
+	return r
+}
+
+// start begins a dispatcher on the rig's folder, as a start of serve does.
+func (r *rig) start() {
+	r.t.Helper()
+	secret, err := hooks.LoadSecret(r.app.DataDir())
+	r.must(err)
+	var store storage.Store = r.store
+	if r.wrapped != nil {
+		store = r.wrapped(store)
+	}
+	r.Dispatcher, err = dispatch.New(dispatch.Config{
+		App: r.app, Store: store, Board: r.board, Secret: secret, Now: r.clock.Now, Sweep: 10 * time.Millisecond,
+	})
+	r.must(err)
+	r.routes = api.AgentRoutes(r.Dispatcher, r.store)
+	r.must(r.Start(context.Background()))
+}
+
+func (r *rig) restart() {
+	r.t.Helper()
+	r.Stop()
+	r.start()
+}
+
+func (r *rig) must(err error) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// until waits for a condition.
+func (r *rig) until(what string, ok func() bool) {
+	r.t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for !ok() {
+		if time.Now().After(deadline) {
+			r.t.Fatalf("not within 10 s: %s", what)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+func (r *rig) find(table, id string) *core.Record {
+	r.t.Helper()
+	record, err := r.app.FindRecordById(table, id)
+	r.must(err)
+	return record
+}
+
+func (r *rig) status(jobID string) collections.Status {
+	return collections.Status(r.find("jobs", jobID).GetString("status"))
+}
+
+func (r *rig) untilStatus(jobID string, want collections.Status) *core.Record {
+	r.t.Helper()
+	r.until(fmt.Sprintf("job %s is %s", jobID, want), func() bool { return r.status(jobID) == want })
+	return r.find("jobs", jobID)
+}
+
+// addMagnet queues a job of which only the magnet is known.
+func (r *rig) addMagnet(m *collections.Metainfo) *core.Record {
+	return hookstest.MustCreateJob(r.t, r.app, r.user, func(job *core.Record) {
+		job.Set("infohash", string(m.Infohash))
+		job.Set("magnet_uri", (&collections.Magnet{Infohash: m.Infohash, Trackers: []string{"http://127.0.0.1:1/announce"}}).String())
+	})
+}
+
+// addTorrent queues a job whose metainfo is known.
+func (r *rig) addTorrent(user *core.Record, m *collections.Metainfo, selection []int) *core.Record {
+	r.t.Helper()
+	torrent, err := dispatch.SaveMetainfo(r.app, user.Id, m)
+	r.must(err)
+	return hookstest.MustCreateJob(r.t, r.app, user, func(job *core.Record) {
+		job.Set("infohash", string(m.Infohash))
+		job.Set("torrent_id", torrent.Id)
+		job.Set("selection", selection)
+		job.Set("size_bytes", dispatch.SelectedSize(m, selection))
+		job.Set("magnet_uri", (&collections.Magnet{Infohash: m.Infohash, Trackers: []string{"http://127.0.0.1:1/announce"}}).String())
+	})
+}
+
+type testFile struct {
+	path string
+	size int64
+}
+
+// metainfo builds a torrent whose piece hashes nobody checks.
+func metainfo(t testing.TB, name string, files ...testFile) *collections.Metainfo {
+	t.Helper()
+	const pieceLength = 1 << 20
+	var list strings.Builder
+	var total int64
+	for _, f := range files {
+		fmt.Fprintf(&list, "d6:lengthi%de4:pathl", f.size)
+		for _, part := range strings.Split(f.path, "/") {
+			fmt.Fprintf(&list, "%d:%s", len(part), part)
+		}
+		list.WriteString("ee")
+		total += f.size
+	}
+	hash := sha1.Sum([]byte(name))
+	pieces := bytes.Repeat(hash[:], int((total+pieceLength-1)/pieceLength))
+	info := fmt.Sprintf("d5:filesl%se4:name%d:%s12:piece lengthi%de6:pieces%d:%se", list.String(), len(name), name, pieceLength, len(pieces), pieces)
+	m, err := collections.ParseInfo([]byte(info))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// body answers the bytes of a file, different for each.
+func body(index int, size int64) []byte {
+	b := make([]byte, size)
+	for i := range b {
+		b[i] = byte(i*7 + i>>8 + index*31 + 1)
+	}
+	return b
+}
+
+// testAgent is an agent whose every word is scripted by the test. Its API is a real HTTP server.
+type testAgent struct {
+	r       *rig
+	id      string
+	key     ed25519.PrivateKey
+	issuer  string
+	control ed25519.PublicKey
+	server  *httptest.Server
+	startID string
+	seq     int64
+	slots   int
+	engines []collections.EngineHealth
+	drain   bool
+	last    collections.ReportRequest
+
+	mu      sync.Mutex
+	onStart func(collections.StartRequest) error
+	starts  []collections.StartRequest
+	stops   []collections.StopRequest
+}
+
+func (r *rig) newAgent(local bool) *testAgent {
+	r.t.Helper()
+	public, private, err := ed25519.GenerateKey(nil)
+	r.must(err)
+	a := &testAgent{r: r, key: private, startID: "start-1", slots: 4, engines: []collections.EngineHealth{{Name: "anacrolix"}}}
+	a.server = httptest.NewServer(http.HandlerFunc(a.serve))
+	r.t.Cleanup(a.server.Close)
+	token, err := dispatch.NewAgentToken(r.app, local, time.Hour)
+	r.must(err)
+	var reply collections.EnrolReply
+	r.must(a.post("/api/v1/agents/enrol", collections.EnrolRequest{Token: token, Name: "test", PublicKey: public, Advertise: a.server.URL}, &reply))
+	a.id, a.issuer, a.control = reply.AgentID, reply.Issuer, reply.PublicKey
+	return a
+}
+
+// serve is the agent's API.
+func (a *testAgent) serve(w http.ResponseWriter, req *http.Request) {
+	if err := a.checkToken(req); err != nil {
+		http.Error(w, err.Error(), http.StatusUnauthorized)
+		return
+	}
+	var err error
+	switch req.URL.Path {
+	case "/start":
+		err = a.take(req)
+	case "/stop":
+		var stop collections.StopRequest
+		if err = json.NewDecoder(req.Body).Decode(&stop); err == nil {
+			a.mu.Lock()
+			a.stops = append(a.stops, stop)
+			a.mu.Unlock()
+		}
+	}
+	if err != nil {
+		api.WriteError(w, err)
+	}
+}
+
+func (a *testAgent) take(req *http.Request) error {
+	var start collections.StartRequest
+	if err := json.NewDecoder(req.Body).Decode(&start); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	a.starts = append(a.starts, start)
+	onStart := a.onStart
+	a.mu.Unlock()
+	if onStart != nil {
+		return onStart(start)
+	}
+	return nil
+}
+
+func (a *testAgent) checkToken(req *http.Request) error {
+	token, _ := strings.CutPrefix(req.Header.Get("Authorization"), "Bearer ")
+	_, err := jwt.ParseWithClaims(token, &jwt.RegisteredClaims{}, func(*jwt.Token) (any, error) { return a.control, nil },
+		jwt.WithValidMethods([]string{"EdDSA"}), jwt.WithAudience(a.id), jwt.WithIssuer(a.issuer), jwt.WithTimeFunc(a.r.clock.Now), jwt.WithExpirationRequired())
+	return err
+}
+
+func (a *testAgent) bearer(claims jwt.RegisteredClaims) string {
+	token, err := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims).SignedString(a.key)
+	a.r.must(err)
+	return token
+}
+
+func (a *testAgent) claims() jwt.RegisteredClaims {
+	now := a.r.clock.Now()
+	return jwt.RegisteredClaims{
+		Issuer: a.id, Subject: a.id, Audience: jwt.ClaimStrings{a.issuer},
+		IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(collections.TokenTTL)),
+	}
+}
+
+func (a *testAgent) post(path string, in, out any) error {
+	b, err := json.Marshal(in)
+	a.r.must(err)
+	return a.send(http.MethodPost, path, b, out)
+}
+
+// send answers the error that the control plane tells, with its code.
+func (a *testAgent) send(method, path string, b []byte, out any) error {
+	req, err := http.NewRequest(method, a.r.url+path, bytes.NewReader(b))
+	a.r.must(err)
+	if a.id != "" {
+		req.Header.Set("Authorization", "Bearer "+a.bearer(a.claims()))
+	}
+	resp, err := http.DefaultClient.Do(req)
+	a.r.must(err)
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	a.r.must(err)
+	if resp.StatusCode/100 != 2 {
+		var body api.ErrorBody
+		a.r.must(json.Unmarshal(answer, &body))
+		return &collections.Error{Code: body.Code, Message: body.Message, Data: body.Data}
+	}
+	return json.Unmarshal(answer, out)
+}
+
+func (a *testAgent) health() collections.AgentHealth {
+	return collections.AgentHealth{AgentID: a.id, StartID: a.startID, Slots: a.slots, Engines: a.engines, Draining: a.drain}
+}
+
+// tryReport sends the next report.
+func (a *testAgent) tryReport(jobs ...collections.JobReport) (collections.ReportReply, error) {
+	a.seq++
+	a.last = collections.ReportRequest{StartID: a.startID, Seq: a.seq, Answered: a.seq - 1, Health: a.health(), Jobs: jobs}
+	return a.again()
+}
+
+// again sends the last report once more.
+func (a *testAgent) again() (reply collections.ReportReply, err error) {
+	return reply, a.post("/api/v1/jobs/callback", a.last, &reply)
+}
+
+func (a *testAgent) report(jobs ...collections.JobReport) collections.ReportReply {
+	a.r.t.Helper()
+	reply, err := a.tryReport(jobs...)
+	a.r.must(err)
+	return reply
+}
+
+// restart forgets all and comes back under a new start id.
+func (a *testAgent) restart() { a.startID, a.seq = a.startID+"+", 0 }
+
+// started waits for the n-th start (from 1).
+func (a *testAgent) started(n int) collections.StartRequest {
+	a.r.t.Helper()
+	var start collections.StartRequest
+	a.r.until(fmt.Sprintf("start %d", n), func() bool {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if len(a.starts) < n {
+			return false
+		}
+		start = a.starts[n-1]
+		return true
+	})
+	return start
+}
+
+func (a *testAgent) stopped(n int) collections.StopRequest {
+	a.r.t.Helper()
+	var stop collections.StopRequest
+	a.r.until(fmt.Sprintf("stop %d", n), func() bool {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if len(a.stops) < n {
+			return false
+		}
+		stop = a.stops[n-1]
+		return true
+	})
+	return stop
+}
+
+func (a *testAgent) urls(start collections.StartRequest, canLink bool, refs ...collections.PartRef) []collections.URL {
+	a.r.t.Helper()
+	var reply collections.URLsReply
+	a.r.must(a.post("/api/v1/jobs/"+start.JobID+"/uploads", collections.URLsRequest{Attempt: start.Attempt, Parts: refs, CanLink: canLink}, &reply))
+	return reply.URLs
+}
+
+// put uploads bytes to a presigned URL and answers what is to be reported.
+func (a *testAgent) put(url collections.URL, b []byte) collections.PartDone {
+	a.r.t.Helper()
+	req, err := http.NewRequest(http.MethodPut, url.URL, bytes.NewReader(b))
+	a.r.must(err)
+	for name, value := range url.Headers {
+		req.Header.Set(name, value)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	a.r.must(err)
+	defer resp.Body.Close()
+	if resp.StatusCode/100 != 2 {
+		answer, _ := io.ReadAll(resp.Body)
+		a.r.t.Fatalf("PUT of file %d part %d: %s: %s", url.File, url.Number, resp.Status, answer)
+	}
+	return collections.PartDone{File: url.File, Number: url.Number, Size: int64(len(b)), ETag: resp.Header.Get("ETag"), Key: url.Key}
+}
+
+func downloading(start collections.StartRequest, parts ...collections.PartDone) collections.JobReport {
+	return collections.JobReport{JobID: start.JobID, Attempt: start.Attempt, State: collections.AgentDownloading, ETASeconds: -1, Parts: parts}
+}
+
+func in(state collections.AgentState, start collections.StartRequest, parts ...collections.PartDone) collections.JobReport {
+	r := downloading(start, parts...)
+	r.State = state
+	return r
+}
