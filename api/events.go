@@ -30,7 +30,7 @@ func (a *API) listJobEvents(e *core.RequestEvent) error {
 	if list.Items, err = findEvents(e.App, job.Id, list.PerPage, (list.Page-1)*list.PerPage); err != nil {
 		return err
 	}
-	if query.Get("skipTotal") != "true" {
+	if !isTrue(query.Get("skipTotal")) {
 		err = e.App.DB().Select("COUNT(*)").From("job_events").Where(dbx.HashExp{"job_id": job.Id}).Row(&list.TotalItems)
 		list.TotalPages = pages(list.TotalItems, list.PerPage)
 	}

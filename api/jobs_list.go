@@ -83,7 +83,7 @@ func readJobQuery(owner string, v url.Values) (*jobQuery, error) {
 	q := &jobQuery{
 		where: dbx.And(jobFilters(owner, v)...), column: strings.TrimPrefix(sort, "-"), falling: sort[0] == '-',
 		page: intOr(v.Get("page"), 1), perPage: intOr(v.Get("perPage"), defaultPerPage),
-		count: v.Get("skipTotal") != "true" && !v.Has("after"),
+		count: !isTrue(v.Get("skipTotal")) && !v.Has("after"),
 	}
 	if !v.Has("after") {
 		return q, nil
@@ -159,6 +159,12 @@ func intOr(s string, otherwise int) int {
 		return n
 	}
 	return otherwise
+}
+
+// isTrue reads a flag as openapi.yaml's check does.
+func isTrue(s string) bool {
+	b, err := strconv.ParseBool(s)
+	return err == nil && b
 }
 
 func anys(list []string) []any {

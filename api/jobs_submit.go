@@ -124,10 +124,13 @@ func readForm(e *core.RequestEvent) (*submission, error) {
 	return fromForm(fields)
 }
 
+// maxFieldBytes is more than any of the short fields may have; their own checks say more.
+const maxFieldBytes = 4 << 10
+
 // formLimits are the parts a form may have and their limits in bytes.
 var formLimits = map[string]int64{
 	"torrent": collections.MaxMetainfoBytes, "magnet": collections.MaxMagnetBytes, "selection": collections.MaxLargeJSONBytes,
-	"select_files": 5, "engine": 64, "label": collections.MaxLabelBytes,
+	"select_files": maxFieldBytes, "engine": maxFieldBytes, "label": maxFieldBytes,
 }
 
 func readPart(part *multipart.Part, fields map[string][]byte) error {
@@ -191,7 +194,7 @@ func checkFormFields(fields map[string][]byte) error {
 	return nil
 }
 
-var engineName = regexp.MustCompile(`^([a-z0-9][a-z0-9._-]*)?$`)
+var engineName = regexp.MustCompile(`^([a-z0-9][a-z0-9._-]{0,63})?$`)
 
 func asFormError(err error) error {
 	if foreign, ok := errors.AsType[*router.ApiError](err); ok {
