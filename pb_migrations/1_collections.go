@@ -120,6 +120,7 @@ func baseCollections() []*core.Collection {
 			"CREATE UNIQUE INDEX idx_files_job ON files (job_id, file_index)",
 			"CREATE INDEX idx_files_object ON files (object_id)",
 			"CREATE INDEX idx_files_user ON files (user_id)",
+			"CREATE INDEX idx_files_path ON files (job_id, path, file_index)", // pages of a tree
 			"CREATE INDEX idx_files_open ON files (job_id) WHERE selected = TRUE AND is_complete = FALSE",
 		}, text("job_id", 15), text("user_id", 15), text("object_id", 15), number("file_index"), text("path", collections.MaxPathBytes*2),
 			number("size_bytes"), text("mime_type", 255), flag("selected"), flag("is_complete"), number("revision")),
