@@ -20,6 +20,14 @@ func (m *Metainfo) readFiles(d map[string]bencode) error {
 	if !d["files"].is('l') {
 		return badTorrent("The torrent's list of files is malformed.")
 	}
+	n := 0
+	for range d["files"].list() {
+		n++
+	}
+	if n > MaxFiles {
+		return Errorf(CodeTooLarge, "The torrent has %d files, more than %d.", n, MaxFiles)
+	}
+	m.Files = make([]MetaFile, 0, n)
 	for entry := range d["files"].list() {
 		if err := m.readFile(tree, entry); err != nil {
 			return err
@@ -50,9 +58,6 @@ func (m *Metainfo) readFile(tree *diskTree, entry bencode) error {
 
 // addFile appends a file. path is what follows the torrent's name.
 func (m *Metainfo) addFile(tree *diskTree, length bencode, path []string, attr []byte) error {
-	if len(m.Files) == MaxFiles {
-		return Errorf(CodeTooLarge, "The torrent has more than %d files.", MaxFiles)
-	}
 	f := MetaFile{Index: len(m.Files), Offset: m.TotalSize, Pad: bytes.IndexByte(attr, 'p') >= 0, Symlink: bytes.IndexByte(attr, 'l') >= 0}
 	if err := m.measure(&f, length); err != nil {
 		return err
@@ -70,7 +75,7 @@ func (m *Metainfo) addFile(tree *diskTree, length bencode, path []string, attr [
 
 // pathOf answers the components of MetaFile.Path for what follows the torrent's name.
 func (m *Metainfo) pathOf(path []string) []string {
-	components := []string{pathComponent(m.Name)}
+	components := append(make([]string, 0, 1+len(path)), pathComponent(m.Name))
 	for _, c := range path {
 		if c != "" && c != "." {
 			components = append(components, pathComponent(c))

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // diskTree gives each file of a torrent a path of its own: no two paths are equal
@@ -81,7 +82,7 @@ func (t *diskTree) claim(folder int, name string) string {
 }
 
 func (t *diskTree) path(folder int, name string) string {
-	parts := []string{name}
+	parts := append(make([]string, 0, 8), name)
 	for ; folder != 0; folder = t.folders[folder].folder {
 		parts = append(parts, t.folders[folder].name)
 	}
@@ -90,4 +91,18 @@ func (t *diskTree) path(folder int, name string) string {
 }
 
 // foldName answers the same text for names that a disk may take for one.
-func foldName(s string) string { return strings.ToLower(strings.ToUpper(s)) }
+func foldName(s string) string {
+	if isASCII(s) {
+		return strings.ToLower(s)
+	}
+	return strings.ToLower(strings.ToUpper(s))
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
