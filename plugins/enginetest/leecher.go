@@ -10,8 +10,11 @@ import (
 	"sync"
 )
 
-// errUnavailable says that a peer has not, or no longer has, a piece.
-var errUnavailable = errors.New("the peer does not have the piece")
+// How a fetch may fail, beside a connection that ends.
+var (
+	errUnavailable = errors.New("the peer sent nothing in time")
+	errWrongBytes  = errors.New("the peer sent wrong bytes")
+)
 
 // Leecher is a peer that asks another for single pieces.
 type Leecher struct {
@@ -73,7 +76,7 @@ func (l *Leecher) Fetch(ctx context.Context, piece int) error {
 		data = append(data, got...)
 	}
 	if sha1.Sum(data) != l.payload.PieceHash(piece) {
-		return fmt.Errorf("piece %d has wrong bytes", piece)
+		return fmt.Errorf("piece %d: %w", piece, errWrongBytes)
 	}
 	return nil
 }

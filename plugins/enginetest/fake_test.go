@@ -1,0 +1,27 @@
+package enginetest_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/longshore-project/longshore/plugins"
+	"github.com/longshore-project/longshore/plugins/enginetest"
+	"github.com/longshore-project/longshore/plugins/fake"
+)
+
+const roleKey = "ENGINETEST_ROLE"
+
+// TestMain makes the test program the engine it starts.
+func TestMain(m *testing.M) {
+	if os.Getenv(roleKey) == "engine" {
+		plugins.Serve(fake.New())
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func TestTheFakeEngineKeepsTheContract(t *testing.T) {
+	enginetest.RunScripted(t, func(*testing.T) plugins.Spec {
+		return plugins.Spec{Name: "fake", Env: []string{roleKey + "=engine"}}
+	})
+}
