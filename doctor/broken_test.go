@@ -160,7 +160,7 @@ func TestEachBrokenInvariantIsFoundAlone(t *testing.T) {
 			in.must(err)
 			return "objects/stray"
 		}},
-		{"an upload whose job has ended", 11, inTwoHours(), "upload ", func(in *installation) string {
+		{"an upload that is still there after its job was cancelled", 11, servingInTwoHours(), "upload ", func(in *installation) string {
 			in.move(in.runs, "cancelled")
 			return "objects/runs/0"
 		}},
@@ -199,6 +199,29 @@ func names(c Check, id, detail string) bool {
 
 func inTwoHours() Options {
 	return Options{Now: func() time.Time { return time.Now().Add(2 * time.Hour) }}
+}
+
+func servingInTwoHours() Options {
+	o := inTwoHours()
+	o.Serving, o.Settle = true, time.Millisecond
+	return o
+}
+
+func TestWhatTheNextStartRemovesIsLeftAlone(t *testing.T) {
+	in := newInstallation(t)
+	in.move(in.runs, "cancelled")
+	if result := in.run(inTwoHours()); !result.OK() {
+		t.Errorf("%+v", result)
+	}
+}
+
+func TestAnObjectBetweenItsUploadAndItsRowIsLeftAlone(t *testing.T) {
+	in := newInstallation(t)
+	_, err := in.store.Put(context.Background(), in.value("SELECT key FROM uploads"), payload[0], storage.Meta{})
+	in.must(err)
+	if result := in.run(inTwoHours()); !result.OK() {
+		t.Errorf("%+v", result)
+	}
 }
 
 func TestYoungStraysAreLeftAlone(t *testing.T) {

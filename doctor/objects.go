@@ -1,20 +1,24 @@
 package doctor
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/longshore-project/longshore/collections"
 	"github.com/longshore-project/longshore/storage"
 )
 
-// orphanAge is how long something may lie in the store before a row must name it.
-const orphanAge = time.Hour
+// orphanAge is how long something may lie in the store before a row must name it: the
+// sweeper's hour, and the time until its next round is over.
+const orphanAge = storage.SweepAge + 15*time.Minute
 
 // inventory is what rows and store say about each key, side by side.
 type inventory struct {
 	rows    map[string]*object
-	orphans []storage.Info // old objects that no row names
+	making  map[string]bool // keys of uploads, which an object takes once a row says so
+	orphans []storage.Info  // old objects that no row names
 	twice   []Violation
 }
 
@@ -32,15 +36,24 @@ func (x *examination) inventory() (*inventory, error) {
 	if x.keys != nil {
 		return x.keys, nil
 	}
-	inv := &inventory{rows: map[string]*object{}}
-	if err := inv.readRows(x); err != nil {
+	inv := &inventory{rows: map[string]*object{}, making: map[string]bool{}}
+	if err := errors.Join(inv.readUploads(x), inv.readRows(x)); err != nil {
 		return nil, fmt.Errorf("read the objects: %w", err)
 	}
-	if err := x.store.List(x, "", func(info storage.Info) error { return inv.add(x, info) }); err != nil {
+	if err := x.store.List(x, storage.KeyPrefix, func(info storage.Info) error { return inv.add(x, info) }); err != nil {
 		return nil, fmt.Errorf("list the store: %w", err)
 	}
 	x.keys = inv
 	return inv, nil
+}
+
+func (inv *inventory) readUploads(x *examination) error {
+	var keys []string
+	err := x.app.ConcurrentDB().Select("key").From("uploads").WithContext(x).Column(&keys)
+	for _, key := range keys {
+		inv.making[key] = true
+	}
+	return err
 }
 
 func (inv *inventory) readRows(x *examination) error {
@@ -68,7 +81,7 @@ func (inv *inventory) add(x *examination, info storage.Info) error {
 	switch {
 	case o != nil:
 		o.inside, o.actual = true, info.Size
-	case x.opts.Now().Sub(info.Modified) > orphanAge:
+	case !inv.making[info.Key] && x.opts.Now().Sub(info.Modified) > orphanAge:
 		inv.orphans = append(inv.orphans, info)
 	}
 	return nil
@@ -116,14 +129,18 @@ func noOrphanObjects(x *examination, found func(Violation)) (string, error) {
 	return "", nil
 }
 
-const neededUploads = `SELECT DISTINCT uploads.upload_id FROM uploads
-	JOIN files ON files.object_id = uploads.object_id JOIN jobs ON jobs.id = files.job_id
-	WHERE uploads.upload_id != '' AND jobs.status NOT IN ('completed', 'failed', 'cancelled')`
+const (
+	neededUploads = `SELECT uploads.upload_id FROM uploads
+		JOIN files ON files.object_id = uploads.object_id JOIN jobs ON jobs.id = files.job_id
+		WHERE jobs.status NOT IN ('completed', 'failed', 'cancelled')`
+	// doomedUploads are ended at once while a control plane runs, else when it starts.
+	doomedUploads = ` UNION SELECT uploads.upload_id FROM uploads JOIN objects ON objects.id = uploads.object_id WHERE objects.state = 'deleting'`
+)
 
 func noOrphanUploads(x *examination, found func(Violation)) (string, error) {
 	var old []storage.Unfinished
 	err := x.store.ListUploads(x, func(u storage.Unfinished) error {
-		if x.opts.Now().Sub(u.Initiated) > orphanAge {
+		if strings.HasPrefix(u.Key, storage.KeyPrefix) && x.opts.Now().Sub(u.Initiated) > orphanAge {
 			old = append(old, u)
 		}
 		return nil
@@ -131,8 +148,12 @@ func noOrphanUploads(x *examination, found func(Violation)) (string, error) {
 	if err != nil || len(old) == 0 {
 		return "", err
 	}
+	needs := neededUploads
+	if !x.opts.Serving {
+		needs += doomedUploads
+	}
 	var ids []string
-	if err := x.app.ConcurrentDB().NewQuery(neededUploads).WithContext(x).Column(&ids); err != nil {
+	if err := x.app.ConcurrentDB().NewQuery(needs).WithContext(x).Column(&ids); err != nil {
 		return "", err
 	}
 	needed := make(map[string]bool, len(ids))
