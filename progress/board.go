@@ -32,7 +32,8 @@ type Board struct {
 	verdicts map[string]Verdict              // by job
 
 	conns      *connections
-	guestLimit time.Duration
+	guestLimit time.Duration // until a connection must have subscribed
+	writeLimit time.Duration // for one message to one reader
 }
 
 // NewBoard answers an empty board.
@@ -40,7 +41,7 @@ func NewBoard() *Board {
 	return &Board{
 		latest:   map[string]collections.Progress{},
 		verdicts: map[string]Verdict{},
-		conns:    newConnections(), guestLimit: guestLimit,
+		conns:    newConnections(), guestLimit: 10 * time.Second, writeLimit: 10 * time.Second,
 	}
 }
 

@@ -9,11 +9,6 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 )
 
-const (
-	writeLimit = 10 * time.Second // for one message to one reader
-	guestLimit = 10 * time.Second // until a connection must have subscribed
-)
-
 // SessionKey is the key under which a request event, and then a connection, carries the id of its session.
 const SessionKey = "longshoreSession"
 
@@ -22,7 +17,7 @@ func (b *Board) Bind(app core.App) {
 	b.app = app
 	app.OnRealtimeConnectRequest().BindFunc(b.connect)
 	app.OnRealtimeSubscribeRequest().BindFunc(b.subscribe)
-	app.OnRealtimeMessageSend().BindFunc(limitWrite)
+	app.OnRealtimeMessageSend().BindFunc(b.limitWrite)
 	app.OnRecordAfterCreateSuccess("jobs").BindFunc(b.tell("create"))
 	app.OnRecordAfterUpdateSuccess("jobs").BindFunc(b.tell("update"))
 	app.OnRecordAfterDeleteSuccess("jobs").BindFunc(b.tell("delete"))
@@ -96,9 +91,9 @@ func authorise(e *core.RealtimeSubscribeRequestEvent, h holder, topic string) er
 
 // limitWrite drops a reader that takes nothing. The limit is lifted after each message: a deadline that stays
 // set ends an idle HTTP/2 stream.
-func limitWrite(e *core.RealtimeMessageEvent) error {
+func (b *Board) limitWrite(e *core.RealtimeMessageEvent) error {
 	rc := http.NewResponseController(e.Response)
-	if err := rc.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
+	if err := rc.SetWriteDeadline(time.Now().Add(b.writeLimit)); err != nil {
 		return err
 	}
 	defer rc.SetWriteDeadline(time.Time{})
