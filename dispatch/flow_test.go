@@ -42,6 +42,16 @@ func (r *rig) content(jobID string, index int) []byte {
 	return b
 }
 
+// untilReaped waits until nothing is to be removed from the store any more.
+func (r *rig) untilReaped() {
+	r.t.Helper()
+	r.until("the store is rid of deleting objects", func() bool {
+		n, err := r.app.CountRecords("objects", dbx.HashExp{"state": "deleting"})
+		r.must(err)
+		return n == 0
+	})
+}
+
 // mustFold reads the job's events, which must be without a gap and lead to the row, and answers the states it went through.
 func (r *rig) mustFold(jobID string) []collections.Status {
 	r.t.Helper()
@@ -282,6 +292,10 @@ func TestAThousandAndMoreFiles(t *testing.T) {
 		files[i] = testFile{path: "f" + string(rune('a'+i%26)) + "/" + string(rune('0'+i/26%10)) + "/" + string(rune('a'+i/260)), size: 1}
 	}
 	m := metainfo(t, "many", files...)
+	chosen := make([]int, 200)
+	for i := range chosen {
+		chosen[i] = i * 7
+	}
 	var job *core.Record
 	r.must(r.app.RunInTransaction(func(tx core.App) error { // as the API submits a .torrent
 		torrent, err := dispatch.SaveMetainfo(tx, r.user.Id, m)
@@ -295,6 +309,7 @@ func TestAThousandAndMoreFiles(t *testing.T) {
 		job = core.NewRecord(jobs)
 		job.Load(map[string]any{"user_id": r.user.Id, "infohash": string(m.Infohash), "torrent_id": torrent.Id, "status": "queued", "desired": "run"})
 		job.Set("magnet_uri", "magnet:?xt=urn:btih:"+string(m.Infohash))
+		job.Set("selection", chosen)
 		if err := tx.Save(job); err != nil {
 			return err
 		}
@@ -305,10 +320,10 @@ func TestAThousandAndMoreFiles(t *testing.T) {
 		t.Fatalf("the job runs with %d files", n)
 	}
 	var done []collections.PartDone
-	for first := 0; first < len(files); first += 100 {
+	for batch := range slices.Chunk(chosen, 100) {
 		var refs []collections.PartRef
-		for i := range 100 {
-			refs = append(refs, collections.PartRef{File: first + i, Number: 1})
+		for _, index := range batch {
+			refs = append(refs, collections.PartRef{File: index, Number: 1})
 		}
 		for _, url := range a.urls(start, false, refs...) {
 			done = append(done, a.put(url, body(url.File, 1)))
@@ -317,8 +332,8 @@ func TestAThousandAndMoreFiles(t *testing.T) {
 	a.report(in(collections.AgentUploading, start, done...))
 	r.until("the job is completed", func() bool { return r.status(job.Id) == collections.StatusCompleted })
 	r.mustFold(job.Id)
-	if n, _ := r.app.CountRecords("job_events", dbx.HashExp{"job_id": job.Id, "event_type": "file_completed"}); n < 15 || n > 1000 {
-		t.Fatalf("1,500 files in %d transactions", n)
+	if n, _ := r.app.CountRecords("job_events", dbx.HashExp{"job_id": job.Id, "event_type": "file_completed"}); n < 2 || n > 150 {
+		t.Fatalf("200 files in %d transactions", n)
 	}
 }
 

@@ -255,7 +255,9 @@ func (a *testAgent) serve(w http.ResponseWriter, req *http.Request) {
 		}
 	}
 	if err != nil {
-		api.WriteError(w, err)
+		code := collections.CodeOf(err)
+		w.WriteHeader(code.HTTPStatus())
+		_ = json.NewEncoder(w).Encode(map[string]any{"code": code, "message": err.Error()})
 	}
 }
 
