@@ -1,8 +1,6 @@
 package storage
 
-import (
-	"net/http"
-)
+import "net/http"
 
 // serveGet delivers an object, with Range and conditions (RFC 9110, 13 and 14).
 func (l *Local) serveGet(w http.ResponseWriter, r *http.Request, k link) error {
@@ -19,8 +17,6 @@ func (l *Local) serveGet(w http.ResponseWriter, r *http.Request, k link) error {
 	h.Set("ETag", fileETag(fi))
 	h.Set("Content-Type", safeType(k.delivery.ContentType))
 	h.Set("Content-Disposition", k.delivery.disposition())
-	out := newRollingWriter(w, l.stall)
-	defer out.finish()
-	http.ServeContent(out, r, "", fi.ModTime(), f)
+	http.ServeContent(w, r, "", fi.ModTime(), f)
 	return nil
 }

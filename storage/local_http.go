@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"os"
 	"strconv"
 
 	"github.com/longshore-project/longshore/collections"
@@ -12,9 +13,11 @@ import (
 // ServeHTTP takes the PUTs and answers the GETs and HEADs of signed URLs. Refusals are
 // the API's error body: 403 for an altered or expired link, 404, 507 for a full disk.
 func (l *Local) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	shield(w.Header())
-	if err := l.serve(w, r); err != nil {
-		l.refuse(w, r, err)
+	out := newRollingWriter(w, l.stall)
+	defer out.finish()
+	shield(out.Header())
+	if err := l.serve(out, r); err != nil {
+		l.refuse(out, r, err)
 	}
 }
 
@@ -46,6 +49,7 @@ func shield(h http.Header) {
 
 var (
 	errMethod   = errors.New("storage: method not allowed")
+	errSender   = errors.New("storage: the body did not come whole")
 	errReplaced = errors.New("storage: another request took over")
 )
 
@@ -84,6 +88,10 @@ func explain(err error) refusal {
 		return refusal{Status: http.StatusNotFound, Code: collections.CodeNotFound, Message: "the file is no longer stored"}
 	case errors.Is(err, errReplaced):
 		return refusal{Status: http.StatusServiceUnavailable, Code: collections.CodeUnavailable, Message: "another request for this part took over, or its upload ended"}
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return refusal{Status: http.StatusRequestTimeout, Code: collections.CodeUnavailable, Message: "the body came too slowly"}
+	case errors.Is(err, errSender):
+		return refusal{Status: http.StatusBadRequest, Code: collections.CodeInvalidInput, Message: "the body broke off"}
 	case diskFull(err):
 		return refusal{Status: http.StatusInsufficientStorage, Code: collections.CodeDiskFull, Message: "the store's disk is full"}
 	}

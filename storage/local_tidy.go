@@ -26,7 +26,7 @@ func (l *Local) tidy(ctx context.Context, now, cutoff time.Time) error {
 
 func (l *Local) isDead(id string) bool {
 	_, err := os.Lstat(filepath.Join(l.uploads, id, "data"))
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid)
+	return err != nil
 }
 
 func removeOlder(dir string, cutoff time.Time, is func(name string) bool) error {

@@ -1,7 +1,7 @@
 package storage
 
 import (
-	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"sync/atomic"
@@ -88,10 +88,13 @@ func (r *rollingReader) Read(p []byte) (int, error) {
 	}
 	n, err := r.body.Read(p)
 	r.rolled += int64(n)
-	if err != nil && !errors.Is(err, io.EOF) && r.cancelled.Load() {
-		err = errReplaced
+	switch {
+	case err == nil || err == io.EOF:
+		return n, err
+	case r.cancelled.Load():
+		return n, errReplaced
 	}
-	return n, err
+	return n, fmt.Errorf("%w: %w", errSender, err)
 }
 
 // cancel ends the Read that waits, and all to come.
@@ -100,11 +103,9 @@ func (r *rollingReader) cancel() {
 	r.rc.SetReadDeadline(time.Unix(1, 0))
 }
 
-// finish gives the answer its own time. The server sets the next request's read deadline;
-// after an error the rest of the body is still to come, within the last one.
+// finish lifts the deadline after a whole body. After an error the rest is still to come, within it.
 func (r *rollingReader) finish(err error) {
 	if err == nil {
 		r.rc.SetReadDeadline(time.Time{})
 	}
-	r.rc.SetWriteDeadline(time.Now().Add(r.stall))
 }

@@ -44,6 +44,7 @@ type S3 struct {
 	now      func() time.Time
 	api      *s3.Client
 	presign  *s3.PresignClient
+	pageSize *int32 // of lists; nil leaves it to the store
 }
 
 var _ Store = (*S3)(nil)

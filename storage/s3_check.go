@@ -31,8 +31,8 @@ func (s *S3) explain(err error) error {
 	switch s3Code(err) {
 	case "NoSuchBucket":
 		return fmt.Errorf("storage: %s has no bucket %s; make it, or correct LONGSHORE_S3_BUCKET: %w", s.endpoint, s.bucket, err)
-	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied":
-		return fmt.Errorf("storage: %s refuses the credentials for bucket %s; see LONGSHORE_S3_ACCESS_KEY and _SECRET_KEY: %w", s.endpoint, s.bucket, err)
+	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "XAdminUserNotFound":
+		return fmt.Errorf("storage: %s refuses the credentials for bucket %s; see LONGSHORE_S3_ACCESS_KEY and LONGSHORE_S3_SECRET_KEY: %w", s.endpoint, s.bucket, err)
 	case "AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException":
 		return fmt.Errorf("storage: bucket %s at %s is of another region; see LONGSHORE_S3_REGION: %w", s.bucket, s.endpoint, err)
 	}

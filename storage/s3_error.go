@@ -40,7 +40,7 @@ func s3Code(err error) string {
 
 // s3Answer answers the HTTP answer in err's chain, nil when none came.
 func s3Answer(err error) *http.Response {
-	if e, ok := errors.AsType[*awshttp.ResponseError](err); ok && e.Response != nil {
+	if e, ok := errors.AsType[*awshttp.ResponseError](err); ok && e.HTTPStatusCode() != 0 {
 		return e.Response.Response
 	}
 	return nil

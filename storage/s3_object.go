@@ -110,7 +110,7 @@ func (s *S3) Delete(ctx context.Context, key string) error {
 // List asks for the objects page by page
 // (https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html).
 func (s *S3) List(ctx context.Context, prefix string, fn func(Info) error) error {
-	pages := s3.NewListObjectsV2Paginator(s.api, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &prefix})
+	pages := s3.NewListObjectsV2Paginator(s.api, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &prefix, MaxKeys: s.pageSize})
 	for pages.HasMorePages() {
 		page, err := nextPage(ctx, pages.NextPage)
 		if err != nil {

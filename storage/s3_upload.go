@@ -37,7 +37,7 @@ func checkUpload(key string, size, partSize int64) error {
 // (https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html).
 func (s *S3) ListParts(ctx context.Context, key, uploadID string) ([]Part, error) {
 	var parts []Part
-	pages := s3.NewListPartsPaginator(s.api, &s3.ListPartsInput{Bucket: &s.bucket, Key: &key, UploadId: &uploadID})
+	pages := s3.NewListPartsPaginator(s.api, &s3.ListPartsInput{Bucket: &s.bucket, Key: &key, UploadId: &uploadID, MaxParts: s.pageSize})
 	for pages.HasMorePages() {
 		page, err := nextPage(ctx, pages.NextPage)
 		if err != nil {
@@ -62,27 +62,23 @@ func (s *S3) Complete(ctx context.Context, key, uploadID string, parts []Part) (
 		Bucket: &s.bucket, Key: &key, UploadId: &uploadID,
 		MultipartUpload: &types.CompletedMultipartUpload{Parts: completedParts(parts)},
 	})
-	err = s3Error("complete", key, err)
-	if err != nil && !errors.Is(err, ErrNoUpload) {
+	if err = s3Error("complete", key, err); err != nil && !errors.Is(err, ErrNoUpload) {
 		return Info{}, err
 	}
 	info, headErr := s.Head(ctx, key)
-	switch {
-	case err == nil && headErr == nil && info.Size != totalSize(parts):
-		return Info{}, fmt.Errorf("storage: %s has %d bytes, its parts have %d", key, info.Size, totalSize(parts))
-	case err == nil:
-		return info, headErr
-	case headErr == nil && isOf(info, parts):
-		return info, nil
-	case headErr == nil || errors.Is(headErr, ErrNotFound):
-		return Info{}, err
+	if headErr != nil && !errors.Is(headErr, ErrNotFound) {
+		return Info{}, headErr
 	}
-	return Info{}, headErr
+	if headErr == nil && info.Size == totalSize(parts) && (err == nil || hasETagOf(info, parts)) {
+		return info, nil
+	}
+	return Info{}, fmt.Errorf("%w: %s is there as %d bytes %s, its parts have %d (%w)", ErrNoUpload, key, info.Size, info.ETag, totalSize(parts), errors.Join(err, headErr))
 }
 
-func isOf(info Info, parts []Part) bool {
+// hasETagOf compares where it can: with some kinds of encryption no ETag is an MD5.
+func hasETagOf(info Info, parts []Part) bool {
 	etag, known := multipartETag(parts)
-	return info.Size == totalSize(parts) && (!known || SameETag(info.ETag, etag))
+	return !known || SameETag(info.ETag, etag)
 }
 
 func completedParts(parts []Part) []types.CompletedPart {
@@ -127,7 +123,7 @@ func (s *S3) abortOnce(ctx context.Context, key, uploadID string) error {
 // ListUploads asks for the uploads page by page
 // (https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html).
 func (s *S3) ListUploads(ctx context.Context, fn func(Unfinished) error) error {
-	pages := s3.NewListMultipartUploadsPaginator(s.api, &s3.ListMultipartUploadsInput{Bucket: &s.bucket})
+	pages := s3.NewListMultipartUploadsPaginator(s.api, &s3.ListMultipartUploadsInput{Bucket: &s.bucket, MaxUploads: s.pageSize})
 	for pages.HasMorePages() {
 		page, err := nextPage(ctx, pages.NextPage)
 		if err != nil {

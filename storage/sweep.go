@@ -38,10 +38,15 @@ func Sweep(ctx context.Context, store Store, known Known, now time.Time, olderTh
 		return s.result, fmt.Errorf("storage: nothing swept: %w", err)
 	}
 	err := errors.Join(s.abort(ctx), s.remove(ctx))
-	if l, ok := store.(*Local); ok {
-		err = errors.Join(err, l.tidy(ctx, now, s.cutoff))
+	if t, ok := store.(tidier); ok {
+		err = errors.Join(err, t.tidy(ctx, now, s.cutoff))
 	}
 	return s.result, err
+}
+
+// tidier has more to remove than it lists.
+type tidier interface {
+	tidy(ctx context.Context, now, cutoff time.Time) error
 }
 
 type sweep struct {
