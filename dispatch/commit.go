@@ -60,6 +60,7 @@ func (f *finisher) commit(batch []finished) {
 		return
 	}
 	for jobID, stored := range files {
+		f.tellGoesOn(jobID)
 		f.d.Board.FilesChanged(stored[0].Owner, jobID, fileIDs(stored))
 	}
 }

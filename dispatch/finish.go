@@ -32,6 +32,7 @@ type finisher struct {
 	mu      sync.Mutex
 	pending map[string]*finishing // by upload row, or by object for one without bytes
 	running int
+	waiting map[string]bool // jobs whose verdict says that they wait for the store
 }
 
 type finishing struct {
@@ -49,7 +50,7 @@ type finished struct {
 }
 
 func newFinisher(d *Dispatcher) *finisher {
-	return &finisher{d: d, wake: make(chan struct{}, 1), ready: make(chan finished, finishBatch), pending: map[string]*finishing{}}
+	return &finisher{d: d, wake: make(chan struct{}, 1), ready: make(chan finished, finishBatch), pending: map[string]*finishing{}, waiting: map[string]bool{}}
 }
 
 // add takes uploads whose parts are all recorded.
@@ -336,7 +337,20 @@ func (f *finisher) tellWaiting(item *finishing) {
 	if err != nil {
 		return
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	for _, id := range jobs {
+		f.waiting[id] = true
 		f.d.Board.SetVerdict(id, progress.Verdict{Code: collections.CodeUploadFailed, Message: "The object store does not answer; trying again."})
+	}
+}
+
+// tellGoesOn takes the note back.
+func (f *finisher) tellGoesOn(jobID string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.waiting[jobID] {
+		delete(f.waiting, jobID)
+		f.d.Board.SetVerdict(jobID, noVerdict)
 	}
 }
