@@ -28,12 +28,13 @@ var (
 
 // piece implements storage.PieceImpl and storage.SelfHashing.
 type piece struct {
-	store *store
-	index int32
-	state atomic.Int32 // a pieceState; changed under mu only
+	store  *store
+	index  int32
+	state  atomic.Int32 // a pieceState; changed under mu only
+	wanted atomic.Bool  // the library may fetch it
 
 	mu     sync.RWMutex // held for reading while bytes are copied in or read out
-	direct bool         // chunks go straight to the files, for want of memory
+	direct bool         // chunks go straight to the files, for want of memory or because it is unwanted
 	buf    []byte
 }
 
@@ -45,10 +46,11 @@ func (p *piece) MarkComplete() error    { return nil }
 func (p *piece) MarkNotComplete() error { return nil }
 func (p *piece) isOpen() bool           { return p.buf != nil || p.direct }
 
-// Completion answers from memory. Pieces that are gone or unchecked are incomplete; the
-// engine sees to it that they are not wanted.
+// Completion answers from memory. A piece that is neither there nor wanted is in an unknown
+// state for the library, which then leaves it alone.
 func (p *piece) Completion() storage.Completion {
-	return storage.Completion{Ok: true, Complete: p.is(written)}
+	done := p.is(written)
+	return storage.Completion{Ok: done || p.wanted.Load(), Complete: done}
 }
 
 // WriteAt takes a chunk. Chunks of a piece that needs none any more are swallowed.
@@ -85,7 +87,9 @@ func (p *piece) open() error {
 	if p.isOpen() || !p.is(absent) {
 		return nil
 	}
-	p.buf = p.store.budget.get(p.size())
+	if p.wanted.Load() {
+		p.buf = p.store.budget.get(p.size())
+	}
 	p.direct = p.buf == nil
 	if p.buf != nil {
 		p.clearPadding()

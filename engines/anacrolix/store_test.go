@@ -19,6 +19,9 @@ func newStore(t *testing.T, p *enginetest.Payload, dir string, budgetBytes int64
 	s, err := openStore(root, p.Metainfo, &budget{limit: budgetBytes}, e, func(err error) { t.Logf("write failed: %v", err) })
 	must(t, err)
 	s.active.Store(true)
+	for i := range s.pieces {
+		s.pieces[i].wanted.Store(true)
+	}
 	t.Cleanup(func() { s.close(); root.Close() })
 	return s, e
 }

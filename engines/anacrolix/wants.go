@@ -27,29 +27,46 @@ func (t *torrent) level(i int) lib.PiecePriority {
 	return t.levels[i]
 }
 
-// apply tells the library the priorities of [begin, end) that changed, in runs.
+// apply tells store and library the priorities of [begin, end) that changed, in runs.
 func (t *torrent) apply(begin, end int) {
-	if t.lib == nil || t.store == nil || !t.store.active.Load() {
-		return
-	}
+	live := t.lib != nil && t.store.active.Load()
 	for i := begin; i < end; {
 		from, to := t.applied[i], t.level(i)
 		run := i + 1
 		for run < end && t.applied[run] == from && t.level(run) == to {
 			run++
 		}
-		if from != to {
+		if live && from != to && to == lib.PiecePriorityNone {
+			t.lib.CancelPieces(i, run)
+		}
+		t.offer(i, run, to != lib.PiecePriorityNone, live)
+		if live && from != to {
 			t.setLevel(i, run, from, to)
 		}
 		i = run
 	}
 }
 
+// offer lets the library fetch pieces, or hides them: priorities alone do not keep
+// webseeds from being asked for pieces that lie between wanted ones.
+func (t *torrent) offer(begin, end int, wanted, live bool) {
+	for i := begin; i < end; i++ {
+		p := &t.store.pieces[i]
+		if p.wanted.Swap(wanted) == wanted {
+			continue
+		}
+		if live {
+			t.lib.Piece(i).UpdateCompletion()
+		}
+		if !wanted {
+			t.spill(p)
+		}
+	}
+}
+
 func (t *torrent) setLevel(begin, end int, from, to lib.PiecePriority) {
 	switch {
 	case to == lib.PiecePriorityNone:
-		t.lib.CancelPieces(begin, end)
-		t.spill(begin, end)
 	case to == lib.PiecePriorityNormal && from == lib.PiecePriorityNone:
 		t.lib.DownloadPieces(begin, end)
 	default:
@@ -62,12 +79,10 @@ func (t *torrent) setLevel(begin, end int, from, to lib.PiecePriority) {
 	}
 }
 
-// spill frees memory that unwanted pieces hold. Where that fails they keep it.
-func (t *torrent) spill(begin, end int) {
-	for i := begin; i < end; i++ {
-		if err := t.store.pieces[i].spill(); err != nil {
-			return
-		}
+// spill frees memory that an unwanted piece holds. Where that fails it keeps it.
+func (t *torrent) spill(p *piece) {
+	if err := p.spill(); err != nil {
+		t.engine.logger.Warn("chunks of a piece that is wanted no more stay in memory", "job", t.id, "piece", p.index, "err", err)
 	}
 }
 
