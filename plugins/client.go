@@ -2,6 +2,8 @@ package plugins
 
 import (
 	"context"
+	"errors"
+	"io"
 	"log/slog"
 
 	"google.golang.org/grpc"
@@ -107,12 +109,20 @@ func (c *client) Events(ctx context.Context) (<-chan Event, error) {
 	go func() {
 		defer cancel()
 		defer close(events)
-		if err := forward(ctx, stream, events); ctx.Err() == nil {
-			err = errorFromWire(ctx, c.gone, err, stream.Trailer())
-			c.logger.Warn("the engine's event stream ended", "error", err)
-		}
+		c.logEnd(ctx, forward(ctx, stream, events), stream.Trailer())
 	}()
 	return events, nil
+}
+
+// logEnd tells why a stream ended that its reader did not end; a death is told elsewhere, too.
+func (c *client) logEnd(ctx context.Context, err error, trailer metadata.MD) {
+	switch err := errorFromWire(ctx, c.gone, err, trailer); {
+	case ctx.Err() != nil:
+	case errors.Is(err, io.EOF) || EngineError(err).Code == ErrClosed:
+		c.logger.Debug("the engine ended its event stream", "error", err)
+	default:
+		c.logger.Warn("the engine's event stream failed", "error", err)
+	}
 }
 
 func forward(ctx context.Context, stream grpc.ServerStreamingClient[enginepb.Event], to chan<- Event) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -70,7 +71,7 @@ func errorToWire(ctx context.Context, err error) error {
 }
 
 // errorFromWire makes an *Error of a failed call. When ctx ended first it answers ctx's error.
-// gone is closed when the process died.
+// gone is closed when the process died. The regular end of a stream, io.EOF, stays what it is.
 func errorFromWire(ctx context.Context, gone <-chan struct{}, err error, trailer metadata.MD) error {
 	if err == nil {
 		return nil
@@ -82,6 +83,9 @@ func errorFromWire(ctx context.Context, gone <-chan struct{}, err error, trailer
 	case <-gone:
 		return &Error{Code: ErrClosed, Message: "the engine's process is gone"}
 	default:
+	}
+	if err == io.EOF {
+		return err
 	}
 	s := status.Convert(err)
 	code, ok := statusToCode[s.Code()]

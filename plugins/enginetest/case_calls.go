@@ -95,12 +95,12 @@ func hostileRequests(r *rig) {
 	d.awaitFinished()
 }
 
-// largestMetainfo adds 8 GB in 500,000 pieces, 10 MB of hashes, without a peer.
+// largestMetainfo is 16 MiB, as a swarm's metadata may be, without a peer.
 func largestMetainfo(r *rig) {
-	const pieces, length = 500_000, 16 << 10
+	const pieces, length = 20_000, 16 << 10
 	info := bencode.Encode(bencode.Dict{
 		"name": "large", "length": int64(pieces * length), "piece length": int64(length),
-		"pieces": strings.Repeat("01234567890123456789", pieces),
+		"pieces": strings.Repeat("01234567890123456789", pieces), "x.filler": strings.Repeat("x", 16<<20-pieces*20-1000),
 	})
 	metainfo := collections.BuildMetainfo(info, nil, nil)
 	dir := filepath.Join(r.t.TempDir(), "torrent")

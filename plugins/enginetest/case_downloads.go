@@ -36,7 +36,7 @@ func oddTree(r *rig) {
 }
 
 func oddEntries(r *rig) {
-	p := MakePayload(r.t, PayloadSpec{Files: []PayloadFile{
+	p := MakePayload(r.t, PayloadSpec{PieceLength: 1 << 17, Files: []PayloadFile{
 		{Name: "empty"}, {Name: "a.bin", Size: 100_000}, {Name: ".pad/31072", Size: 31_072, Attr: "p"},
 		{Name: "link", Attr: "l"}, {Name: "b/empty too"}, {Name: "b/b.bin", Size: 70_000},
 	}})

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/longshore-project/longshore/plugins"
-	"github.com/longshore-project/longshore/plugins/bencode"
 )
 
 var peerCases = []testCase{
@@ -98,17 +97,23 @@ func corruptSeeder(r *rig) {
 	}
 }
 
+// privateTorrent has two seeders, of whom the engine must not tell each other, and one
+// tells of a third that the engine must not dial (BEP 27).
 func privateTorrent(r *rig) {
-	spec := single(1 << 20)
-	spec.Private = true
-	o, _ := trackedOffer(r, spec, SeederOptions{})
-	d := r.run(o)
+	p := MakePayload(r.t, PayloadSpec{Private: true, Files: []PayloadFile{{Name: "x", Size: 4 << 20}}})
+	stranger := NewSeeder(r.t, p, SeederOptions{})
+	first := NewSeeder(r.t, p, SeederOptions{Rate: 1 << 20, Tell: []string{stranger.Addr()}})
+	second := NewSeeder(r.t, p, SeederOptions{Host: "127.0.0.2", Rate: 1 << 20})
+	d := r.run(&offer{Payload: p, metainfo: p.Torrent, peers: []string{first.Addr(), second.Addr()}, seeder: first})
 	d.awaitFinished()
-	for _, hello := range d.seeder.Extensions() {
-		extensions, _ := hello["m"].(bencode.Dict)
-		if id, _ := extensions["ut_pex"].(int64); id != 0 {
-			r.t.Errorf("it offers peer exchange (BEP 11): %v", extensions)
-		}
+	if stranger.Accepted() > 0 {
+		r.t.Error("it dialled a peer that another peer told it")
+	}
+	if n := first.Heard() + second.Heard(); n > 0 {
+		r.t.Errorf("it told its peers of %d others", n)
+	}
+	if first.Accepted() == 0 || second.Accepted() == 0 {
+		r.t.Error("it did not use both peers it was given")
 	}
 }
 

@@ -39,7 +39,7 @@ func DialLeecher(addr string, p *Payload) (*Leecher, error) {
 		conn: newPeerConn(conn), payload: p, choked: true,
 		has: map[int]bool{}, arrived: map[block][]byte{}, changed: make(chan struct{}),
 	}
-	if err := l.conn.shake(p.Infohash, leecherID, true); err != nil {
+	if err := l.conn.shake(p.Infohash, newPeerID(), true); err != nil {
 		conn.Close()
 		return nil, err
 	}

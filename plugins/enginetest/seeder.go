@@ -21,11 +21,13 @@ type SeederOptions struct {
 	Lack     []plugins.Range // pieces it has not
 	Corrupt  []plugins.Range // pieces it sends with wrong bytes
 	Rate     int64           // bytes per second to all peers together; 0 is no limit
+	Tell     []string        // addresses it tells every peer that knows peer exchange (BEP 11)
 }
 
 // Seeder serves a payload over plain TCP: handshake, extension protocol with metadata
 // exchange, bitfield, unchoke and blocks. It counts what it sends.
 type Seeder struct {
+	id       string
 	payload  *Payload
 	options  SeederOptions
 	listener net.Listener
@@ -39,6 +41,7 @@ type Seeder struct {
 	sent       []int64
 	requested  []int
 	extensions []map[string]any
+	heard      int
 }
 
 // NewSeeder starts a seeder that ends with the test.
@@ -52,7 +55,7 @@ func NewSeeder(tb testing.TB, p *Payload, options SeederOptions) *Seeder {
 		tb.Fatalf("the seeder: %v", err)
 	}
 	s := &Seeder{
-		payload: p, options: options, listener: listener, pace: newPacer(options.Rate),
+		id: newPeerID(), payload: p, options: options, listener: listener, pace: newPacer(options.Rate),
 		conns: map[*seederConn]bool{}, sent: make([]int64, p.NumPieces), requested: make([]int, p.NumPieces),
 	}
 	s.work.Go(s.accept)
@@ -111,6 +114,13 @@ func (s *Seeder) Extensions() []map[string]any {
 	return slices.Clone(s.extensions)
 }
 
+// Heard counts the peers that others told it by peer exchange (BEP 11).
+func (s *Seeder) Heard() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.heard
+}
+
 // SetRate changes the bytes per second to all peers together; 0 is no limit.
 func (s *Seeder) SetRate(rate int64) { s.pace.set(rate) }
 
@@ -148,7 +158,7 @@ func (s *Seeder) announce(tracker string) error {
 		return err
 	}
 	q := url.Values{
-		"info_hash": {string(infohash)}, "peer_id": {peerID(seederID)}, "ip": {host}, "port": {port},
+		"info_hash": {string(infohash)}, "peer_id": {s.id}, "ip": {host}, "port": {port},
 		"uploaded": {"0"}, "downloaded": {"0"}, "left": {"0"}, "compact": {"1"}, "event": {"started"},
 	}
 	resp, err := http.Get(tracker + "?" + q.Encode())

@@ -30,7 +30,7 @@ type seederConn struct {
 
 func (c *seederConn) run(dialled bool) {
 	s := c.seeder
-	if c.shake(s.payload.Infohash, seederID, dialled) != nil {
+	if c.shake(s.payload.Infohash, s.id, dialled) != nil {
 		return
 	}
 	s.mu.Lock()
@@ -52,7 +52,7 @@ func (c *seederConn) run(dialled bool) {
 func (c *seederConn) greet() {
 	p := c.seeder.payload
 	hello := bencode.Dict{
-		"m": bencode.Dict{"ut_metadata": int64(extMetadata)}, "metadata_size": int64(len(p.InfoBytes)),
+		"m": bencode.Dict{"ut_metadata": int64(extMetadata), "ut_pex": int64(extPex)}, "metadata_size": int64(len(p.InfoBytes)),
 		"reqq": int64(requestQueue), "v": "enginetest",
 	}
 	b := appendExtended(nil, 0, hello, nil)
@@ -132,6 +132,8 @@ func (c *seederConn) handleExtended(body []byte) error {
 		c.handleHello(header)
 	case body[0] == extMetadata && ok:
 		c.handleMetadata(header)
+	case body[0] == extPex && ok:
+		c.handlePex(header)
 	}
 	return err
 }
@@ -142,9 +144,20 @@ func (c *seederConn) handleHello(hello bencode.Dict) {
 	c.mu.Lock()
 	c.metadataID = byte(id)
 	c.mu.Unlock()
+	if pex, _ := extensions["ut_pex"].(int64); pex > 0 && len(c.seeder.options.Tell) > 0 {
+		c.say(appendExtended(nil, byte(pex), bencode.Dict{"added": compactPeers(c.seeder.options.Tell)}, nil))
+	}
 	c.seeder.mu.Lock()
 	defer c.seeder.mu.Unlock()
 	c.seeder.extensions = append(c.seeder.extensions, hello)
+}
+
+// handlePex counts what a peer tells of others, six bytes each.
+func (c *seederConn) handlePex(header bencode.Dict) {
+	added, _ := header["added"].(string)
+	c.seeder.mu.Lock()
+	defer c.seeder.mu.Unlock()
+	c.seeder.heard += len(added) / 6
 }
 
 func (c *seederConn) handleMetadata(request bencode.Dict) {

@@ -108,12 +108,7 @@ func TestAForeignClientFetchesAMagnetFromTheSwarm(t *testing.T) {
 	tr := NewTracker(t)
 	p := MakePayload(t, PayloadSpec{Name: "tree", Files: []PayloadFile{{Name: "a/one.bin", Size: 3 << 20}, {Name: "b/zwei ü.bin", Size: 70_001}, {Name: "empty", Size: 0}}})
 	NewSeeder(t, p, SeederOptions{Trackers: []string{tr.URL}})
-	dir := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), "aria2c", "--no-conf", "--dir="+dir, "--seed-time=0", "--enable-dht=false",
-		"--bt-enable-lpd=false", "--bt-stop-timeout=30", "--listen-port=20000-40000", "--summary-interval=0", p.Magnet(tr.URL))
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("aria2c (Debian's aria2): %v\n%s", err, out)
-	}
+	dir := aria2(t, p.Magnet(tr.URL))
 	for i, f := range p.Files {
 		disk, err := os.Open(filepath.Join(dir, f.Path))
 		if err != nil {
@@ -124,6 +119,31 @@ func TestAForeignClientFetchesAMagnetFromTheSwarm(t *testing.T) {
 			t.Errorf("%s differs", f.Path)
 		}
 	}
+}
+
+func TestAForeignClientFollowsPeerExchange(t *testing.T) {
+	p := NewPayload(t, PayloadFile{Name: "x", Size: 1 << 20})
+	good := NewSeeder(t, p, SeederOptions{Host: "127.0.0.3"})
+	tr := NewTracker(t)
+	empty := NewSeeder(t, p, SeederOptions{
+		Trackers: []string{tr.URL}, Lack: []plugins.Range{{Begin: 0, End: p.NumPieces}}, Tell: []string{good.Addr()},
+	})
+	aria2(t, p.Magnet(tr.URL))
+	if empty.Accepted() == 0 || good.Sent() == 0 {
+		t.Errorf("the empty seeder had %d connections, the other sent %d bytes", empty.Accepted(), good.Sent())
+	}
+}
+
+// aria2 fetches a magnet and answers the folder.
+func aria2(t *testing.T, magnet string) string {
+	t.Helper()
+	dir := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), "aria2c", "--no-conf", "--dir="+dir, "--seed-time=0", "--enable-dht=false",
+		"--bt-enable-lpd=false", "--bt-stop-timeout=30", "--listen-port=20000-40000", "--summary-interval=0", magnet)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("aria2c (Debian's aria2): %v\n%s", err, out)
+	}
+	return dir
 }
 
 func BenchmarkSeeder(b *testing.B) {

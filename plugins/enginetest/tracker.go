@@ -100,9 +100,21 @@ func (s *swarm) compact(except netip.AddrPort) string {
 	var b []byte
 	for peer := range s.peers {
 		if peer != except && peer.Port() != 0 && peer.Addr().Is4() {
-			b = append(b, peer.Addr().AsSlice()...)
-			b = binary.BigEndian.AppendUint16(b, peer.Port())
+			b = appendPeer(b, peer)
 		}
+	}
+	return string(b)
+}
+
+// appendPeer adds an IPv4 peer in the compact form of BEP 23.
+func appendPeer(b []byte, peer netip.AddrPort) []byte {
+	return binary.BigEndian.AppendUint16(append(b, peer.Addr().AsSlice()...), peer.Port())
+}
+
+func compactPeers(addrs []string) string {
+	var b []byte
+	for _, addr := range addrs {
+		b = appendPeer(b, netip.MustParseAddrPort(addr))
 	}
 	return string(b)
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync/atomic"
 
 	"github.com/longshore-project/longshore/collections"
 	"github.com/longshore-project/longshore/plugins/bencode"
@@ -32,18 +33,15 @@ const (
 	maxBlock        = 128 << 10
 	metadataBlock   = 16 << 10 // BEP 9
 	extMetadata     = 2        // our number of ut_metadata
+	extPex          = 3        // our number of ut_pex
 	extendedBit     = 0x10     // of the sixth reserved byte
 	handshakeLength = 68
 )
 
-// Peer ids (BEP 20) of the swarm's own peers.
-const (
-	seederID  = "-LS0001-seeder"
-	leecherID = "-LS0001-leecher"
-)
+var peers atomic.Int64
 
-// peerID fills an id up to its 20 bytes.
-func peerID(name string) string { return fmt.Sprintf("%-20.20s", name) }
+// newPeerID makes an id (BEP 20) that no other peer of this program has: clients drop a second connection to one id.
+func newPeerID() string { return fmt.Sprintf("-LS0001-%012d", peers.Add(1)) }
 
 var errHandshake = errors.New("not a plain handshake for this torrent")
 
@@ -83,7 +81,7 @@ func (c *peerConn) shake(infohash collections.Infohash, id string, dialled bool)
 		return err
 	}
 	ours := append([]byte(protocolName), 0, 0, 0, 0, 0, extendedBit, 0, 0)
-	ours = append(append(ours, raw...), peerID(id)...)
+	ours = append(append(ours, raw...), id...)
 	if dialled {
 		if _, err := c.Write(ours); err != nil {
 			return err
