@@ -61,7 +61,16 @@ type halfPut struct {
 	done chan error
 }
 
+// startPut answers once the PUT holds its part.
 func (l *localStore) startPut(t *testing.T, key, id string, number int, length int64, sent []byte) *halfPut {
+	t.Helper()
+	writing := l.Writing()
+	h := l.sendHalf(t, key, id, number, length, sent)
+	waitFor(t, "the PUT is under way", func() bool { return l.Writing() > writing })
+	return h
+}
+
+func (l *localStore) sendHalf(t *testing.T, key, id string, number int, length int64, sent []byte) *halfPut {
 	t.Helper()
 	u, err := l.PresignPart(t.Context(), key, id, number, length, time.Minute)
 	if err != nil {
@@ -82,15 +91,13 @@ func (l *localStore) startPut(t *testing.T, key, id string, number int, length i
 		r.CloseWithError(io.ErrClosedPipe)
 		h.done <- err
 	}()
-	writing := l.Writing()
-	if _, err := w.Write(sent); err != nil {
-		t.Fatal(err)
-	}
-	waitFor(t, "the PUT is under way", func() bool { return l.Writing() > writing })
 	t.Cleanup(func() {
 		w.CloseWithError(io.ErrClosedPipe)
 		<-h.done
 	})
+	if _, err := w.Write(sent); err != nil {
+		t.Fatal(err)
+	}
 	return h
 }
 
@@ -318,7 +325,7 @@ func TestLocalDropsADeadClient(t *testing.T) {
 	res.Body.Close()
 
 	id := l.begin(t, "objects/b", partSize)
-	l.startPut(t, "objects/b", id, 1, partSize, newBody(300_000))
+	l.sendHalf(t, "objects/b", id, 1, partSize, newBody(300_000))
 	l.wantAnswer(t, 408)
 	waitFor(t, "the part is free", func() bool { return l.Writing() == 0 })
 }

@@ -57,16 +57,21 @@ func buildOnce() (path string, err error) {
 	return path, build(dir)
 }
 
-// build runs outside our module, whose flags are not the server's.
+// build runs outside our module, whose flags are not the server's, and moves a whole program into place.
 func build(dir string) error {
+	bin, err := os.MkdirTemp(dir, "build-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(bin)
 	cmd := exec.Command("go", "install", versitygwPackage+"@"+versitygwVersion)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOBIN="+dir, "GOFLAGS=", "GOWORK=off", "CGO_ENABLED=0", "GOOS=", "GOARCH=")
+	cmd.Env = append(os.Environ(), "GOBIN="+bin, "GOFLAGS=", "GOWORK=off", "CGO_ENABLED=0", "GOOS=", "GOARCH=")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return errors.Join(err, errors.New(cmd.String()), errors.New(lastLines(string(out))))
 	}
-	return nil
+	return os.Rename(filepath.Join(bin, "versitygw"), filepath.Join(dir, "versitygw"))
 }
 
 func lastLines(s string) string {
