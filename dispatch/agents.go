@@ -102,6 +102,9 @@ func (d *Dispatcher) begin(a *agent, req *collections.ReportRequest) (fresh, res
 		fresh, restarted = true, true
 	}
 	if fresh {
+		if restarted || d.gone(a) || roomier(&a.health, &req.Health) {
+			poke(d.wake)
+		}
 		a.seen, a.health, a.answered = d.Now(), req.Health, req.Answered
 		if held := heldJobs(req); len(held) > 0 { // agents tell it in some reports only
 			a.held = held
@@ -109,6 +112,14 @@ func (d *Dispatcher) begin(a *agent, req *collections.ReportRequest) (fresh, res
 		a.move(req.Advertise)
 	}
 	return fresh, restarted
+}
+
+// gone says whether the agent has been silent for longer than a lease. The caller holds mu.
+func (d *Dispatcher) gone(a *agent) bool { return a.seen.Add(d.Lease).Before(d.Now()) }
+
+// roomier says whether an agent may take jobs now that it did not before.
+func roomier(was, is *collections.AgentHealth) bool {
+	return is.Slots > was.Slots || was.Draining && !is.Draining || len(is.Engines) > len(was.Engines)
 }
 
 // move follows an agent whose API has another address now.

@@ -42,7 +42,7 @@ func (f *faulty) Head(ctx context.Context, key string) (storage.Info, error) {
 
 func newFaultyRig(t *testing.T) (*rig, *faulty) {
 	f := &faulty{}
-	return newRigWith(t, func(s storage.Store) storage.Store {
+	return newRigWith(t, time.Hour, func(s storage.Store) storage.Store {
 		f.Local = s.(*storage.Local)
 		return f
 	}), f
@@ -170,7 +170,7 @@ func TestAJobThatIsStoredAlreadyNeedsNoAgent(t *testing.T) {
 }
 
 func TestACrashBetweenTheLastFileAndTheJobsEndIsHealed(t *testing.T) {
-	r := newRig(t)
+	r := newSweepingRig(t)
 	a := r.newAgent(false)
 	a.report()
 	job := r.addTorrent(r.user, metainfo(t, "t", testFile{"a", 1000}), nil)

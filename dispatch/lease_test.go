@@ -12,7 +12,7 @@ import (
 )
 
 func TestASilentAgentLosesItsJobToAnother(t *testing.T) {
-	r := newRig(t)
+	r := newSweepingRig(t)
 	a, b := r.newAgent(false), r.newAgent(false)
 	a.report()
 	job := r.addTorrent(r.user, metainfo(t, "t", testFile{"a", 20 << 20}), nil)
@@ -81,7 +81,7 @@ func TestANewStartOfAnAgentEndsItsOldLeasesAtOnce(t *testing.T) {
 }
 
 func TestARestartOfTheControlPlaneEvictsNobody(t *testing.T) {
-	r := newRig(t)
+	r := newSweepingRig(t)
 	a := r.newAgent(false)
 	a.report()
 	job := r.addTorrent(r.user, metainfo(t, "t", testFile{"a", 20 << 20}), nil)
@@ -127,7 +127,7 @@ func TestTheAccountIsRepeatedUntilItWasRead(t *testing.T) {
 }
 
 func TestAFailedStartIsTriedAgainAndInTheEndADeadLetter(t *testing.T) {
-	r := newRig(t)
+	r := newSweepingRig(t)
 	a := r.newAgent(false)
 	a.onStart = func(collections.StartRequest) error {
 		return collections.Errorf(collections.CodeDiskFull, "The disk is full.")
@@ -255,7 +255,7 @@ func TestADrainingAgentGetsNothingNew(t *testing.T) {
 }
 
 func TestAJobPausedByAnotherProcessIsStopped(t *testing.T) {
-	r := newRig(t)
+	r := newSweepingRig(t)
 	a := r.newAgent(false)
 	a.report()
 	job := r.addTorrent(r.user, metainfo(t, "t", testFile{"a", 1000}), nil)

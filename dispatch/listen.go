@@ -11,28 +11,32 @@ import (
 	"github.com/longshore-project/longshore/collections"
 )
 
-const hookID = "longshore.dispatch"
+// jobHook and agentHook name our handlers: a hook keeps one of each name.
+const (
+	jobHook   = "longshore.dispatch.jobs"
+	agentHook = "longshore.dispatch.agents"
+)
 
 // listen learns of commits: new jobs, changed wishes, deletions.
 func (d *Dispatcher) listen() {
-	on := func(h *hook.TaggedHook[*core.RecordEvent], fn func(*core.Record)) {
-		h.Bind(&hook.Handler[*core.RecordEvent]{Id: hookID, Func: func(e *core.RecordEvent) error {
+	on := func(h *hook.TaggedHook[*core.RecordEvent], id string, fn func(*core.Record)) {
+		h.Bind(&hook.Handler[*core.RecordEvent]{Id: id, Func: func(e *core.RecordEvent) error {
 			fn(e.Record)
 			return e.Next()
 		}})
 	}
-	on(d.App.OnRecordAfterCreateSuccess("jobs"), d.jobChanged)
-	on(d.App.OnRecordAfterUpdateSuccess("jobs"), d.jobChanged)
-	on(d.App.OnRecordAfterDeleteSuccess("jobs"), func(job *core.Record) { d.jobDeleted(job.Id) })
+	on(d.App.OnRecordAfterCreateSuccess("jobs"), jobHook, d.jobChanged)
+	on(d.App.OnRecordAfterUpdateSuccess("jobs"), jobHook, d.jobChanged)
+	on(d.App.OnRecordAfterDeleteSuccess("jobs"), jobHook, func(job *core.Record) { d.jobDeleted(job.Id) })
 	agents := func(*core.Record) { d.agentsChanged() }
-	on(d.App.OnRecordAfterUpdateSuccess("agents"), agents)
-	on(d.App.OnRecordAfterDeleteSuccess("agents"), agents)
+	on(d.App.OnRecordAfterUpdateSuccess("agents"), agentHook, agents)
+	on(d.App.OnRecordAfterDeleteSuccess("agents"), agentHook, agents)
 }
 
 func (d *Dispatcher) deafen() {
-	d.App.OnRecordAfterCreateSuccess().Unbind(hookID)
-	d.App.OnRecordAfterUpdateSuccess().Unbind(hookID)
-	d.App.OnRecordAfterDeleteSuccess().Unbind(hookID)
+	d.App.OnRecordAfterCreateSuccess().Unbind(jobHook)
+	d.App.OnRecordAfterUpdateSuccess().Unbind(jobHook, agentHook)
+	d.App.OnRecordAfterDeleteSuccess().Unbind(jobHook, agentHook)
 }
 
 func (d *Dispatcher) agentsChanged() {

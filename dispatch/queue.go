@@ -110,7 +110,7 @@ func (s *space) take(job queuedJob) {
 func (d *Dispatcher) room() []*space {
 	spaces := map[string]*space{}
 	for id, a := range d.agents {
-		if a.draining || a.health.Draining || a.seen.Add(d.Lease).Before(d.Now()) {
+		if a.draining || a.health.Draining || d.gone(a) {
 			continue
 		}
 		s := &space{agent: a, free: a.health.Slots, infohashs: map[string]bool{}}

@@ -55,16 +55,21 @@ type rig struct {
 	clock   *clock
 	store   *storage.Local
 	wrapped func(storage.Store) storage.Store
+	sweep   time.Duration
 	board   *progress.Board
 	url     string
 	routes  http.Handler
 }
 
-func newRig(t testing.TB) *rig { return newRigWith(t, nil) }
+// newRig sweeps so rarely that all must happen by itself.
+func newRig(t testing.TB) *rig { return newRigWith(t, time.Hour, nil) }
 
-func newRigWith(t testing.TB, wrap func(storage.Store) storage.Store) *rig {
+// newSweepingRig looks for ended leases and due retries all the time.
+func newSweepingRig(t testing.TB) *rig { return newRigWith(t, 5*time.Millisecond, nil) }
+
+func newRigWith(t testing.TB, sweep time.Duration, wrap func(storage.Store) storage.Store) *rig {
 	t.Helper()
-	r := &rig{t: t, app: hookstest.NewApp(t), clock: &clock{t: time.Now().Truncate(time.Second)}, board: progress.NewBoard(), wrapped: wrap}
+	r := &rig{t: t, app: hookstest.NewApp(t), clock: &clock{t: time.Now().Truncate(time.Second)}, board: progress.NewBoard(), wrapped: wrap, sweep: sweep}
 	hooks.Bind(r.app)
 	r.user = hookstest.MustCreateUser(t, r.app, "a@example.com", collections.RoleUser)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { r.routes.ServeHTTP(w, req) }))
@@ -91,7 +96,7 @@ func (r *rig) start() {
 		store = r.wrapped(store)
 	}
 	r.Dispatcher, err = dispatch.New(dispatch.Config{
-		App: r.app, Store: store, Board: r.board, Secret: secret, Now: r.clock.Now, Sweep: 10 * time.Millisecond,
+		App: r.app, Store: store, Board: r.board, Secret: secret, Now: r.clock.Now, Sweep: r.sweep,
 	})
 	r.must(err)
 	r.routes = api.AgentRoutes(r.Dispatcher, r.store)
