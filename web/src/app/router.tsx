@@ -36,7 +36,7 @@ const signInRoute = createRoute({
     return to === undefined ? {} : { to };
   },
   beforeLoad: async ({ context, search }) => {
-    const user = await context.queryClient.ensureQueryData(sessionQuery);
+    const user = await context.queryClient.query({ ...sessionQuery, staleTime: 'static' });
     if (user) throw redirect({ href: search.to ?? '/dashboard', replace: true });
   },
   component: SignInPage,
@@ -47,7 +47,7 @@ const signedInRoute = createRoute({
   getParentRoute: () => rootRoute,
   id: 'signed-in',
   beforeLoad: async ({ context, location }) => {
-    const user = await context.queryClient.ensureQueryData(sessionQuery);
+    const user = await context.queryClient.query({ ...sessionQuery, staleTime: 'static' });
     if (!user) throw redirect({ to: '/auth/login', search: { to: location.href }, replace: true });
   },
   component: Shell,

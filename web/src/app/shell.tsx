@@ -1,5 +1,5 @@
 import { Dialog } from '@base-ui/react/dialog';
-import { Outlet, useLocation, useNavigate } from '@tanstack/react-router';
+import { Outlet, useRouter } from '@tanstack/react-router';
 import { Menu } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { toast } from 'sonner';
@@ -54,22 +54,21 @@ function TopBar() {
         </Dialog.Portal>
       </Dialog.Root>
       <Logo />
-      <div className="ml-auto pr-2">
+      <div className="ml-auto flex pr-2">
         <ConnectionIndicator />
       </div>
     </header>
   );
 }
 
-/** Goes to the sign-in page when the session ends under an open page, and back to that page afterwards. */
+/** When the session ends under an open page, the route's own guard leads to the sign-in page. */
 function useLeaveWhenSessionEnds(): void {
   const { data: user } = useSession();
-  const navigate = useNavigate();
-  const { href } = useLocation();
+  const router = useRouter();
   const ended = user === null;
   useEffect(() => {
     if (!ended) return;
     toast.info('You are signed out.', { id: 'signed-out' });
-    void navigate({ to: '/auth/login', search: { to: href }, replace: true });
-  }, [ended, href, navigate]);
+    void router.invalidate();
+  }, [ended, router]);
 }

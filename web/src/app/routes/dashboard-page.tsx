@@ -3,6 +3,7 @@ import { Plus } from 'lucide-react';
 import { useState } from 'react';
 import { AddDownloadDialog, type Draft } from '@/features/jobs/components/add-download-dialog';
 import { JobList } from '@/features/jobs/components/job-list';
+import { JobSummary } from '@/features/jobs/components/job-summary';
 import { PageDrop } from '@/features/jobs/components/page-drop';
 import { Button } from '@/shared/ui/button';
 import { PageTitle } from '@/shared/ui/page-title';
@@ -16,7 +17,9 @@ export function DashboardPage() {
       <header className="mb-6 flex flex-wrap items-center justify-between gap-4">
         <div>
           <h1 className="text-2xl font-semibold tracking-tight">Downloads</h1>
-          <p className="mt-1 text-sm text-muted">Files can be fetched as soon as they are complete.</p>
+          <p className="mt-1 text-sm text-muted">
+            <JobSummary />
+          </p>
         </div>
         <Button variant="primary" className="max-sm:w-full" onClick={() => setDraft({})}>
           <Plus aria-hidden className="size-4.5" />

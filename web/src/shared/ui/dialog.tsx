@@ -1,7 +1,7 @@
 import { AlertDialog } from '@base-ui/react/alert-dialog';
 import { Dialog as Base } from '@base-ui/react/dialog';
 import { X } from 'lucide-react';
-import type { ReactNode } from 'react';
+import type { ReactNode, RefObject } from 'react';
 import { Button } from './button';
 import { classNames } from './class-names';
 
@@ -20,15 +20,17 @@ type DialogProps = {
   title: string;
   description: string;
   children: ReactNode;
+  /** What has the focus first; else the first control. */
+  initialFocus?: RefObject<HTMLElement | null>;
 };
 
 /** A modal dialog: centred on wide screens, a sheet from below on narrow ones. */
-export function Dialog({ open, onOpenChange, title, description, children }: DialogProps) {
+export function Dialog({ open, onOpenChange, title, description, children, initialFocus }: DialogProps) {
   return (
     <Base.Root open={open} onOpenChange={onOpenChange}>
       <Base.Portal>
         <Base.Backdrop className={backdrop} />
-        <Base.Popup className={classNames(popup, 'sm:max-w-xl')}>
+        <Base.Popup className={classNames(popup, 'sm:max-w-xl')} initialFocus={initialFocus}>
           <header className="mb-5 flex items-start gap-4">
             <div className="min-w-0 flex-1">
               <Base.Title className="text-lg font-semibold tracking-tight">{title}</Base.Title>
@@ -48,10 +50,14 @@ export function Dialog({ open, onOpenChange, title, description, children }: Dia
   );
 }
 
-type ConfirmDialogProps = DialogProps & { action: string; busy: boolean; onConfirm: () => void };
+type ConfirmDialogProps = Omit<DialogProps, 'children' | 'initialFocus'> & {
+  action: string;
+  busy: boolean;
+  onConfirm: () => void;
+};
 
 /** Asks before something that cannot be taken back. */
-export function ConfirmDialog(props: Omit<ConfirmDialogProps, 'children'>) {
+export function ConfirmDialog(props: ConfirmDialogProps) {
   return (
     <AlertDialog.Root open={props.open} onOpenChange={props.onOpenChange}>
       <AlertDialog.Portal>

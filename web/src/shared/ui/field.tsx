@@ -27,7 +27,7 @@ export function Field({ label, hint, error, className, ...props }: FieldProps) {
         className={classNames(inputClass, 'h-11', error ? 'border-bad/70' : 'border-line', className)}
         {...props}
       />
-      <FieldNote id={noteId} error={error} hint={hint} />
+      {(error ?? hint) && <FieldNote id={noteId} error={error} hint={hint} />}
     </div>
   );
 }

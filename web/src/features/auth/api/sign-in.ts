@@ -1,7 +1,6 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { api, unwrap } from '@/shared/api/client';
-import { setCsrfToken } from '@/shared/api/csrf';
-import { sessionQuery } from './get-session';
+import { beginSession } from '../lib/session-cache';
 
 export type Credentials = { email: string; password: string };
 
@@ -9,9 +8,6 @@ export function useSignIn() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (body: Credentials) => unwrap(api.POST('/auth/login', { body })),
-    onSuccess: ({ user, csrf_token }) => {
-      setCsrfToken(csrf_token);
-      client.setQueryData(sessionQuery.queryKey, user);
-    },
+    onSuccess: ({ user, csrf_token }) => beginSession(client, user, csrf_token),
   });
 }

@@ -1,20 +1,11 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { api, unwrap } from '@/shared/api/client';
-import { setCsrfToken } from '@/shared/api/csrf';
 import { ApiError } from '@/shared/api/error';
-import { sessionQuery } from './get-session';
+import { beginSession } from '../lib/session-cache';
 
-/** Signs out and forgets everything that was read as this user. */
 export function useSignOut() {
   const client = useQueryClient();
-  return useMutation({
-    mutationFn: signOut,
-    onSuccess: () => {
-      setCsrfToken('');
-      client.clear();
-      client.setQueryData(sessionQuery.queryKey, null);
-    },
-  });
+  return useMutation({ mutationFn: signOut, onSuccess: () => beginSession(client, null, '') });
 }
 
 async function signOut(): Promise<void> {

@@ -15,7 +15,7 @@ export function SignInForm({ onSignedIn }: { onSignedIn: () => void }) {
   return (
     <form
       aria-label="Sign in"
-      className="flex flex-col gap-3"
+      className="flex flex-col gap-4"
       onSubmit={(event) => {
         event.preventDefault();
         submit(new FormData(event.currentTarget));
@@ -28,7 +28,7 @@ export function SignInForm({ onSignedIn }: { onSignedIn: () => void }) {
       )}
       <Field label="E-mail" name="email" type="email" autoComplete="username" required maxLength={255} />
       <Field label="Password" name="password" type="password" autoComplete="current-password" required maxLength={255} />
-      <Button type="submit" variant="primary" busy={signIn.isPending}>
+      <Button type="submit" variant="primary" className="mt-2" busy={signIn.isPending}>
         Sign in
       </Button>
     </form>

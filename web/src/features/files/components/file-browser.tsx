@@ -1,5 +1,4 @@
 import { FolderSearch, Link2 } from 'lucide-react';
-import type { ReactNode } from 'react';
 import { ApiError } from '@/shared/api/error';
 import type { TreeNode } from '@/shared/api/types';
 import { formatBytes } from '@/shared/format/bytes';
@@ -25,7 +24,7 @@ export function FileBrowser({ jobId, waiting }: { jobId: string; waiting: boolea
           {tree.error instanceof ApiError ? tree.error.message : 'Reload the page.'}
         </Notice>
       ) : tree.data.length === 0 ? (
-        <NoFiles>{waiting ? 'The list comes with the metadata from the swarm.' : 'This download has no files.'}</NoFiles>
+        <NoFiles waiting={waiting} />
       ) : (
         <NodeList jobId={jobId} nodes={tree.data} label="Files" />
       )}
@@ -67,12 +66,14 @@ function Skeletons() {
   );
 }
 
-function NoFiles({ children }: { children: ReactNode }) {
+function NoFiles({ waiting }: { waiting: boolean }) {
   return (
     <div className="px-4 py-12 text-center">
       <FolderSearch aria-hidden className="mx-auto size-9 text-edge" />
-      <h2 className="mt-4 text-sm font-semibold">No files yet</h2>
-      <p className="mt-1 text-[0.8125rem] text-muted">{children}</p>
+      <h2 className="mt-4 text-sm font-semibold">{waiting ? 'No files yet' : 'No files'}</h2>
+      <p className="mt-1 text-[0.8125rem] text-muted">
+        {waiting ? 'The list comes with the metadata from the swarm.' : 'This download ended before its files were known.'}
+      </p>
     </div>
   );
 }

@@ -36,8 +36,8 @@ test('folders come first and numbers sort as numbers', () => {
 test('a completed file counts in each folder above it', () => {
   const before = tree(folder('a', [folder('a/b', [file('a/b/1'), file('a/b/2')]), file('a/3', { is_complete: true })]));
   const after = putFile(before, file('a/b/2', { is_complete: true, revision: 2 }));
-  const a = after.items.filter(isFolder)[0];
-  const b = a?.children?.filter(isFolder)[0];
+  const a = after.items.find(isFolder);
+  const b = a?.children?.find(isFolder);
   expect([a?.complete_count, b?.complete_count]).toEqual([2, 1]);
   expect(totals(after.items)).toEqual({ files: 2, complete: 2, bytes: 20 });
 });

@@ -20,13 +20,8 @@ export function putFile(tree: Tree, file: Omit<FileNode, 'name'>): Tree {
 }
 
 function putInto(nodes: TreeNode[], file: Omit<FileNode, 'name'>): TreeNode[] {
-  let changed = false;
-  const next = nodes.map((node) => {
-    const put = isFolder(node) ? putIntoFolder(node, file) : putOver(node, file);
-    changed ||= put !== node;
-    return put;
-  });
-  return changed ? next : nodes;
+  const next = nodes.map((node) => (isFolder(node) ? putIntoFolder(node, file) : putOver(node, file)));
+  return next.some((node, i) => node !== nodes[i]) ? next : nodes;
 }
 
 function putIntoFolder(folder: Folder, file: Omit<FileNode, 'name'>): Folder {

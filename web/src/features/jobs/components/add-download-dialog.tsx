@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { type RefObject, useRef, useState } from 'react';
 import { ApiError } from '@/shared/api/error';
 import { Dialog } from '@/shared/ui/dialog';
 import { Tabs } from '@/shared/ui/tabs';
@@ -20,6 +20,7 @@ type AddDownloadDialogProps = {
 const inlineCodes = new Set(['invalid_magnet', 'invalid_torrent', 'invalid_input', 'too_large']);
 
 export function AddDownloadDialog({ draft, onClose, onOpenJob }: AddDownloadDialogProps) {
+  const magnetRef = useRef<HTMLTextAreaElement>(null);
   return (
     <Dialog
       open={draft !== null}
@@ -27,14 +28,20 @@ export function AddDownloadDialog({ draft, onClose, onOpenJob }: AddDownloadDial
         if (!open) onClose();
       }}
       title="Add download"
+      initialFocus={magnetRef}
       description="It begins at once and goes on when you close this page."
     >
-      {draft && <Forms draft={draft} onClose={onClose} onOpenJob={onOpenJob} />}
+      {draft && <Forms key={draftKey(draft)} draft={draft} magnetRef={magnetRef} onClose={onClose} onOpenJob={onOpenJob} />}
     </Dialog>
   );
 }
 
-function Forms({ draft, onClose, onOpenJob }: { draft: Draft } & Omit<AddDownloadDialogProps, 'draft'>) {
+type FormsProps = Omit<AddDownloadDialogProps, 'draft'> & {
+  draft: Draft;
+  magnetRef: RefObject<HTMLTextAreaElement | null>;
+};
+
+function Forms({ draft, magnetRef, onClose, onOpenJob }: FormsProps) {
   const [tab, setTab] = useState<'magnet' | 'torrent'>(draft.torrent ? 'torrent' : 'magnet');
   const create = useCreateJob();
 
@@ -64,11 +71,20 @@ function Forms({ draft, onClose, onOpenJob }: { draft: Draft } & Omit<AddDownloa
         create.reset();
       }}
       tabs={[
-        { value: 'magnet', label: 'Magnet link', content: <MagnetForm initial={draft.magnet ?? ''} {...form} /> },
+        {
+          value: 'magnet',
+          label: 'Magnet link',
+          content: <MagnetForm ref={magnetRef} initial={draft.magnet ?? ''} {...form} />,
+        },
         { value: 'torrent', label: 'Torrent file', content: <TorrentForm initial={draft.torrent} {...form} /> },
       ]}
     />
   );
+}
+
+/** A magnet pasted or a file dropped while the dialog is open begins it anew. */
+function draftKey({ magnet, torrent }: Draft): string {
+  return magnet ?? (torrent ? `${torrent.name} ${torrent.size} ${torrent.lastModified}` : '');
 }
 
 function isInline(error: Error): boolean {

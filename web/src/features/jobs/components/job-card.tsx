@@ -42,7 +42,7 @@ export function JobCard({ job }: { job: Job }) {
       <div className="mt-3">
         <JobProgress view={view} />
       </div>
-      <div className="mt-2 flex min-h-10 items-center justify-between gap-3">
+      <div className="-mb-1.5 mt-2 flex min-h-10 items-center justify-between gap-3">
         {job.status === 'failed' && job.error ? (
           <p className="line-clamp-2 text-[0.8125rem] text-bad">{job.error}</p>
         ) : (

@@ -19,7 +19,7 @@ export function JobDetail({ detail, onDeleted, children }: JobDetailProps) {
   const { job, verdict } = detail;
   const view = viewJob(job, useProgress(job.id, detail.progress));
   return (
-    <div className="grid gap-4 lg:grid-cols-[minmax(0,1fr)_20rem] lg:gap-5">
+    <div className="grid grid-cols-1 gap-4 lg:grid-cols-[minmax(0,1fr)_20rem] lg:gap-5">
       <Card aria-label="Progress" className="p-5 lg:col-span-2 sm:p-6">
         <div className="flex flex-col-reverse gap-x-4 gap-y-2 sm:flex-row sm:items-start sm:justify-between">
           <h1 className="min-w-0 wrap-anywhere text-xl font-semibold leading-7 tracking-tight sm:text-2xl sm:leading-8">
@@ -51,7 +51,7 @@ export function JobDetail({ detail, onDeleted, children }: JobDetailProps) {
         )}
       </Card>
       <div className="min-w-0">{children}</div>
-      <div className="grid content-start gap-4 lg:gap-5">
+      <div className="grid grid-cols-1 content-start gap-4 lg:gap-5">
         <JobFacts job={job} view={view} />
         <EventTimeline events={detail.events} />
       </div>

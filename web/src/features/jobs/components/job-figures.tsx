@@ -10,7 +10,9 @@ export function JobFigures({ view }: { view: JobView }) {
       <Figure icon={HardDrive} name="Done" value={bytesText(view)} />
       {view.running && (
         <>
-          <Figure icon={ArrowDown} name="Download speed" value={formatRate(view.downloadRate)} bright={view.downloadRate > 0} />
+          {view.downloading && (
+            <Figure icon={ArrowDown} name="Download speed" value={formatRate(view.downloadRate)} bright={view.downloadRate > 0} />
+          )}
           {view.uploadRate > 0 && <Figure icon={ArrowUp} name="Upload speed" value={formatRate(view.uploadRate)} />}
           <Figure icon={Users} name="Peers" value={peersText(view)} />
           {view.etaSeconds >= 0 && <Figure icon={Timer} name="Time left" value={`${formatEta(view.etaSeconds)} left`} />}
@@ -32,8 +34,9 @@ function Figure({ icon: Icon, name, value, bright = false }: FigureProps) {
   );
 }
 
-function bytesText({ doneBytes, sizeBytes, terminal, percent }: JobView): string {
+function bytesText({ doneBytes, sizeBytes, storedBytes, terminal, uploading, percent }: JobView): string {
   if (sizeBytes === 0) return terminal ? formatBytes(0) : 'Size not known yet';
+  if (uploading) return `${formatBytes(storedBytes)} of ${formatBytes(sizeBytes)} stored`;
   if (percent === 100) return formatBytes(sizeBytes);
   return `${formatBytes(doneBytes)} of ${formatBytes(sizeBytes)}`;
 }

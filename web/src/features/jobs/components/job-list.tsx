@@ -7,20 +7,20 @@ import { useJobs } from '../api/get-jobs';
 import { JobCard } from './job-card';
 
 export function JobList({ onAdd }: { onAdd: () => void }) {
-  const jobs = useJobs();
-  if (jobs.isPending) return <ListSkeleton />;
-  if (jobs.isError && !jobs.data) return <ListError error={jobs.error} onRetry={() => void jobs.refetch()} />;
-  if (jobs.data.length === 0) return <EmptyList onAdd={onAdd} />;
+  const { query, jobs } = useJobs();
+  if (query.isPending) return <ListSkeleton />;
+  if (!jobs) return <ListError error={query.error} onRetry={() => void query.refetch()} />;
+  if (jobs.length === 0) return <EmptyList onAdd={onAdd} />;
   return (
     <>
-      <ul aria-label="Downloads" className="grid gap-3">
-        {jobs.data.map((job) => (
+      <ul aria-label="Downloads" className="grid grid-cols-1 gap-3">
+        {jobs.map((job) => (
           <JobCard key={job.id} job={job} />
         ))}
       </ul>
-      {jobs.hasNextPage && (
+      {query.hasNextPage && (
         <div className="mt-5 flex justify-center">
-          <Button busy={jobs.isFetchingNextPage} onClick={() => void jobs.fetchNextPage()}>
+          <Button busy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
             Show older downloads
           </Button>
         </div>
@@ -46,7 +46,7 @@ function ListSkeleton() {
   );
 }
 
-function ListError({ error, onRetry }: { error: Error; onRetry: () => void }) {
+function ListError({ error, onRetry }: { error: Error | null; onRetry: () => void }) {
   return (
     <Notice
       tone="bad"

@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { type Ref, useState } from 'react';
 import { randomKey } from '@/shared/browser/random-key';
 import { Button } from '@/shared/ui/button';
 import { TextAreaField } from '@/shared/ui/field';
@@ -13,7 +13,9 @@ export type SubmissionFormProps = {
   onSubmit: (submission: Submission) => void;
 };
 
-export function MagnetForm({ initial, busy, refused, onEdit, onSubmit }: SubmissionFormProps & { initial: string }) {
+type MagnetFormProps = SubmissionFormProps & { initial: string; ref?: Ref<HTMLTextAreaElement> };
+
+export function MagnetForm({ initial, busy, refused, onEdit, onSubmit, ref }: MagnetFormProps) {
   const [link, setLink] = useState(initial);
   const [key, setKey] = useState(randomKey);
   const [left, setLeft] = useState(false);
@@ -33,6 +35,7 @@ export function MagnetForm({ initial, busy, refused, onEdit, onSubmit }: Submiss
       }}
     >
       <TextAreaField
+        ref={ref}
         label="Magnet link"
         rows={5}
         spellCheck={false}

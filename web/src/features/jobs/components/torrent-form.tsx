@@ -31,7 +31,7 @@ export function TorrentForm({ initial, busy, refused, onEdit, onSubmit }: Submis
         if (chosen) onSubmit({ key: chosen.key, title: torrentFileTitle(chosen.file), torrent: chosen.file });
       }}
     >
-      <DropZone chosen={chosen} noteId={noteId} onChoose={(file) => void choose(file)} />
+      <FilePicker chosen={chosen} noteId={noteId} onChoose={(file) => void choose(file)} />
       <p id={noteId} aria-live="polite" className={classNames('mt-1.5 min-h-5 text-[0.8125rem]', problem ? 'text-bad' : 'text-muted')}>
         {problem ?? 'At most 10 MiB.'}
       </p>
@@ -39,7 +39,7 @@ export function TorrentForm({ initial, busy, refused, onEdit, onSubmit }: Submis
         type="submit"
         variant="primary"
         busy={busy}
-        disabled={!chosen || chosen.problem !== null}
+        disabled={chosen?.problem !== null}
         className="mt-4 w-full"
       >
         Add download
@@ -48,29 +48,16 @@ export function TorrentForm({ initial, busy, refused, onEdit, onSubmit }: Submis
   );
 }
 
-type DropZoneProps = { chosen: Chosen | null; noteId: string; onChoose: (file: File) => void };
+type FilePickerProps = { chosen: Chosen | null; noteId: string; onChoose: (file: File) => void };
 
-function DropZone({ chosen, noteId, onChoose }: DropZoneProps) {
-  const [over, setOver] = useState(false);
+function FilePicker({ chosen, noteId, onChoose }: FilePickerProps) {
   const Icon = chosen ? FileCheck2 : FileUp;
   return (
     <label
-      onDragOver={(event) => {
-        event.preventDefault();
-        setOver(true);
-      }}
-      onDragLeave={() => setOver(false)}
-      onDrop={(event) => {
-        event.preventDefault();
-        event.stopPropagation();
-        setOver(false);
-        const file = event.dataTransfer.files[0];
-        if (file) onChoose(file);
-      }}
       className={classNames(
-        'flex min-h-41 cursor-pointer flex-col items-center justify-center gap-2 rounded-xl border border-dashed p-6 text-center transition',
-        'focus-within:outline-2 focus-within:outline-accent hover:border-accent hover:bg-accent/5',
-        over ? 'border-accent bg-accent/10' : 'border-edge bg-canvas/50',
+        'flex min-h-41 cursor-pointer flex-col items-center justify-center gap-2 rounded-xl p-6 text-center transition',
+        'border border-dashed border-edge bg-canvas/50 hover:border-accent hover:bg-accent/5',
+        'focus-within:outline-2 focus-within:outline-accent',
       )}
     >
       <input
@@ -89,7 +76,7 @@ function DropZone({ chosen, noteId, onChoose }: DropZoneProps) {
         {chosen ? chosen.file.name : 'Choose a .torrent file'}
       </span>
       <span className="text-[0.8125rem] text-muted">
-        {chosen ? `${formatBytes(chosen.file.size)} · choose another` : 'or drop it here'}
+        {chosen ? `${formatBytes(chosen.file.size)} · choose another` : 'or drop it anywhere on the page'}
       </span>
     </label>
   );

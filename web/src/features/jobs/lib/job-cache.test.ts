@@ -1,4 +1,4 @@
-import { QueryClient } from '@tanstack/react-query';
+import { InfiniteQueryObserver, QueryClient } from '@tanstack/react-query';
 import { beforeEach, expect, test } from 'vitest';
 import type { JobDetail, Progress } from '@/shared/api/types';
 import { jobListQuery, jobQuery, progressKey } from '../api/job-queries';
@@ -72,4 +72,13 @@ test('the verdict is read again when a job stops or begins to move, not at every
   expect(isStale()).toBe(false);
   takeProgress(client, aProgress({ version: 3, download_rate: 0 }));
   expect(isStale()).toBe(true);
+});
+
+test('whoever watches the list sees what a message changes', () => {
+  const seen: (string | undefined)[] = [];
+  const observer = new InfiniteQueryObserver(client, { ...jobListQuery, enabled: false });
+  const stop = observer.subscribe(({ data }) => seen.push(data && allJobs(data)[0]?.id));
+  takeJobMessage(client, { action: 'create', record: aJob({ id: 'other' }) });
+  expect(seen.at(-1)).toBe('other');
+  stop();
 });

@@ -26,7 +26,7 @@ export function takeJobMessage(client: QueryClient, message: JobMessage): Job | 
   if (message.action === 'delete') uncacheJob(client, job.id);
   else cacheJob(client, job);
   void client.invalidateQueries({ queryKey: jobQuery(job.id).queryKey });
-  refetchListUnderWay(client);
+  if (message.action !== 'update') refetchListUnderWay(client);
   return job.status === 'completed' && before && before.status !== 'completed' ? job : undefined;
 }
 
@@ -50,7 +50,7 @@ function knownJob(client: QueryClient, id: string): Job | undefined {
   return listed ?? client.getQueryData<JobDetail>(jobQuery(id).queryKey)?.job;
 }
 
-/** A list that is being fetched may have been read before this change: it is read once more. */
+/** A list that is being fetched may have been read before a job came or went: it is read once more. */
 function refetchListUnderWay(client: QueryClient): void {
   if (client.isFetching({ queryKey: jobListQuery.queryKey }) > 0) {
     void client.invalidateQueries({ queryKey: jobListQuery.queryKey });

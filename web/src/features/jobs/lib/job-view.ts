@@ -9,6 +9,8 @@ export type JobView = {
   label: string;
   tone: Tone;
   running: boolean;
+  downloading: boolean;
+  uploading: boolean;
   terminal: boolean;
   /** 0 to 100; null while the size is unknown and the job runs. */
   percent: number | null;
@@ -68,6 +70,8 @@ export function viewJob(job: Job, progress: Progress | undefined): JobView {
     label: statusLabel(job),
     tone: tones[job.status],
     running,
+    downloading: job.status === 'downloading',
+    uploading: job.status === 'uploading',
     terminal: isTerminal(job.status),
     percent: shownPercent(job.status, job.status === 'uploading' ? storedBytes : doneBytes, sizeBytes),
     doneBytes,

@@ -17,7 +17,7 @@ export function SetupForm({ token, minPassword, onDone }: SetupFormProps) {
   const [password, setPassword] = useState('');
   const [leaving, setLeaving] = useState(false);
   const setUp = useSetUp();
-  const missing = minPassword - [...password].length;
+  const missing = minPassword - Array.from(password).length;
 
   const submit = () => {
     setUp.mutate(
