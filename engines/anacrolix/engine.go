@@ -262,10 +262,10 @@ type order struct {
 }
 
 func readOrder(req plugins.AddRequest) (*order, error) {
-	o := &order{AddRequest: req, peers: req.Peers}
-	if req.ID == "" || req.Dir == "" {
-		return nil, invalidf("id and dir are needed")
+	if err := req.Validate(); err != nil {
+		return nil, err
 	}
+	o := &order{AddRequest: req, peers: req.Peers}
 	if req.Metainfo != nil {
 		m, err := collections.ParseMetainfo(req.Metainfo)
 		if err != nil {

@@ -260,8 +260,8 @@ func TestErrorsHaveCodes(t *testing.T) {
 		"files before metainfo":         {filesErr, plugins.ErrNotFound},
 		"a broken metainfo":             {e.Add(ctx, plugins.AddRequest{ID: "b", Dir: t.TempDir(), Metainfo: []byte("d")}), plugins.ErrInvalid},
 		"one torrent twice":             {e.Add(ctx, plugins.AddRequest{ID: "c", Dir: t.TempDir(), Metainfo: p.Torrent}), plugins.ErrInvalid},
-		"pieces beyond the last":        {e.Add(ctx, plugins.AddRequest{ID: "magnet", Metainfo: p.Torrent, Dir: "/", Skip: []plugins.Range{{Begin: 0, End: 99}}}), plugins.ErrInvalid},
-		"a folder that is not there":    {e.Add(ctx, plugins.AddRequest{ID: "d", Dir: "/no/such/folder", Metainfo: enginetest.NewPayload(t, enginetest.PayloadFile{Name: "y", Size: 1}).Torrent}), plugins.ErrIO},
+		"pieces beyond the last":        {e.Add(ctx, plugins.AddRequest{ID: "magnet", Metainfo: p.Torrent, Dir: t.TempDir(), Skip: []plugins.Range{{Begin: 0, End: 99}}}), plugins.ErrInvalid},
+		"a folder that is not there":    {e.Add(ctx, plugins.AddRequest{ID: "d", Dir: "/no/such/folder", Metainfo: enginetest.NewPayload(t, enginetest.PayloadFile{Name: "y", Size: 1}).Torrent}), plugins.ErrInvalid},
 		"removing what was never added": {e.Remove(ctx, "nothing"), ""},
 	} {
 		pe, _ := c.err.(*plugins.Error)

@@ -1,8 +1,7 @@
 package anacrolix
 
 import (
-	"bytes"
-	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,83 +13,92 @@ import (
 
 const (
 	recordName   = ".longshore-pieces"
-	recordMagic  = "longshore pieces 1\n"
-	recordHeader = 128 // bytes; the bitmap follows
+	recordMagic  = "longshore pieces 1"
+	recordHeader = 20 + 40 + 20 + 64 // bytes: magic, infohash, pieces, boot
 	bootIDFile   = "/proc/sys/kernel/random/boot_id"
 )
 
-// record remembers on disk which pieces are verified and written. One byte is written
-// per piece, right after the bytes of the piece: it survives the death of the process
-// as they do, in the page cache. After a reboot it counts for nothing.
+// record remembers on disk which pieces are verified and written, and which are released. One
+// byte is written per piece, right after the bytes of the piece: it survives the death of
+// the process as they do, in the page cache. After a reboot only what is released counts.
 type record struct {
-	mu     sync.Mutex
-	file   *os.File
-	bitmap []byte // eight pieces a byte, lowest bit first
+	mu       sync.Mutex
+	file     *os.File
+	bytes    []byte // two bitmaps, one after the other: eight pieces a byte, lowest bit first
+	released int    // where the second begins
 }
 
 // openRecord reads the record of this torrent in root, or begins a new one when there is
-// none, or one of another torrent or boot.
+// none, or one of another torrent.
 func openRecord(root *os.Root, m *collections.Metainfo, boot string) (*record, error) {
 	f, err := root.OpenFile(recordName, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	r := &record{file: f, bitmap: make([]byte, (m.NumPieces+7)/8)}
-	header := recordHeaderOf(m, boot)
-	if !r.read(header) {
-		clear(r.bitmap)
-		err = r.begin(header)
-	}
-	if err != nil {
+	n := (m.NumPieces + 7) / 8
+	r := &record{file: f, bytes: make([]byte, 2*n), released: n}
+	if err := r.load(m, boot); err != nil {
 		f.Close()
 		return nil, err
 	}
 	return r, nil
 }
 
-func recordHeaderOf(m *collections.Metainfo, boot string) []byte {
-	h := make([]byte, recordHeader)
-	n := copy(h, recordMagic)
-	n += copy(h[n:], m.Infohash)
-	n += copy(h[n:], boot)
-	binary.BigEndian.PutUint32(h[n:], uint32(m.NumPieces))
-	return h
-}
-
-func (r *record) read(header []byte) bool {
-	got := make([]byte, recordHeader)
-	if _, err := r.file.ReadAt(got, 0); err != nil || !bytes.Equal(got, header) {
-		return false
+// load writes the header last: until then the old one stands, with which the verified pieces do not count.
+func (r *record) load(m *collections.Metainfo, boot string) error {
+	torrent, bootID := recordTitle(m), fmt.Sprintf("%-64s", boot)
+	header := make([]byte, recordHeader)
+	_, err := r.file.ReadAt(header, 0)
+	known := err == nil && string(header[:len(torrent)]) == torrent && r.read()
+	if known && string(header[len(torrent):]) == bootID {
+		return nil
 	}
-	_, err := io.ReadFull(io.NewSectionReader(r.file, recordHeader, int64(len(r.bitmap))), r.bitmap)
-	return err == nil
-}
-
-// begin writes the header last: until then the old one, which does not match, stands.
-func (r *record) begin(header []byte) error {
-	if _, err := r.file.WriteAt(r.bitmap, recordHeader); err != nil {
+	if !known {
+		clear(r.bytes)
+	}
+	clear(r.bytes[:r.released])
+	if _, err := r.file.WriteAt(r.bytes, recordHeader); err != nil {
 		return err
 	}
-	_, err := r.file.WriteAt(header, 0)
+	_, err = r.file.WriteAt([]byte(torrent+bootID), 0)
 	return err
 }
 
-func (r *record) has(i int) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.bitmap[i/8]&(1<<(i%8)) != 0
+func recordTitle(m *collections.Metainfo) string {
+	return fmt.Sprintf("%-20s%40s%020d", recordMagic, m.Infohash, m.NumPieces)
 }
 
-func (r *record) put(i int, verified bool) error {
+func (r *record) read() bool {
+	_, err := io.ReadFull(io.NewSectionReader(r.file, recordHeader, int64(len(r.bytes))), r.bytes)
+	return err == nil
+}
+
+func (r *record) isVerified(i int) bool { return r.has(0, i) }
+func (r *record) isReleased(i int) bool { return r.has(r.released, i) }
+
+func (r *record) has(at, i int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	b := &r.bitmap[i/8]
-	if verified {
-		*b |= 1 << (i % 8)
+	return r.bytes[at+i/8]&(1<<(i%8)) != 0
+}
+
+func (r *record) verify(i int) error { return r.put(0, i, true) }
+
+// release is written before the bytes of the piece go.
+func (r *record) release(i int) error {
+	return errors.Join(r.put(0, i, false), r.put(r.released, i, true))
+}
+
+func (r *record) put(at, i int, member bool) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at += i / 8
+	if member {
+		r.bytes[at] |= 1 << (i % 8)
 	} else {
-		*b &^= 1 << (i % 8)
+		r.bytes[at] &^= 1 << (i % 8)
 	}
-	_, err := r.file.WriteAt(r.bitmap[i/8:i/8+1], recordHeader+int64(i/8))
+	_, err := r.file.WriteAt(r.bytes[at:at+1], recordHeader+int64(at))
 	return err
 }
 

@@ -60,7 +60,7 @@ func TestWhatLiesOnDiskIsNotFetchedAgain(t *testing.T) {
 			f, err := os.OpenFile(filepath.Join(dir, recordName), os.O_RDWR, 0)
 			must(t, err)
 			defer f.Close()
-			_, err = f.WriteAt([]byte("another boot"), int64(len(recordMagic)+40))
+			_, err = f.WriteAt([]byte("another boot"), recordHeader-64)
 			must(t, err)
 		}, func(i, half int) bool { return i >= half }},
 		"without a record": {func(t *testing.T, dir string) {

@@ -67,7 +67,9 @@ func (s *store) find() {
 	trusted := newBitset(len(s.pieces))
 	for i := range s.pieces {
 		switch {
-		case s.record.has(i) && whole.has(i):
+		case s.record.isReleased(i):
+			s.pieces[i].become(gone)
+		case s.record.isVerified(i) && whole.has(i):
 			s.pieces[i].become(written)
 			trusted.set(i)
 		case onDisk.has(i):
@@ -195,7 +197,7 @@ func (s *store) hashSpan(h io.Writer, sp span, buf *[hashBuffer]byte) error {
 
 // wrote takes a verified and written piece to record and account.
 func (s *store) wrote(i int, resumed bool) {
-	if err := s.record.put(i, true); err != nil {
+	if err := s.record.verify(i); err != nil {
 		s.onError(err)
 	}
 	s.mu.Lock()
@@ -249,7 +251,7 @@ func (s *store) release(begin, end int) error {
 	var errs []error
 	for i := begin; i < end; i++ {
 		s.pieces[i].release()
-		errs = append(errs, s.record.put(i, false))
+		errs = append(errs, s.record.release(i))
 	}
 	s.entry.release(begin, end)
 	for sp := range s.layout.spans(s.layout.pieceBegin(begin), s.layout.pieceEnd(end-1)) {

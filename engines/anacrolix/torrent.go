@@ -109,7 +109,7 @@ func (t *torrent) openStore(m *collections.Metainfo) (err error) {
 		return errors.Join(err, t.root.Close())
 	}
 	n := m.NumPieces
-	t.skipped, t.released = newBitset(n), newBitset(n)
+	t.skipped = newBitset(n)
 	t.applied = make([]lib.PiecePriority, n)
 	t.startCheck()
 	return nil

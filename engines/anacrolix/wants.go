@@ -9,8 +9,10 @@ import (
 // want tells account and library what the selection, less what is skipped or released, asks for.
 func (t *torrent) want() {
 	wanted := newBitset(len(t.applied))
-	for w := range wanted {
-		wanted[w] = t.selected[w] &^ (t.skipped[w] | t.released[w])
+	for i := range t.applied {
+		if t.selected.has(i) && !t.skipped.has(i) && !t.store.pieces[i].is(gone) {
+			wanted.set(i)
+		}
 	}
 	t.entry.want(wanted)
 	t.apply(0, len(t.applied))
@@ -18,7 +20,8 @@ func (t *torrent) want() {
 
 // level is the priority the library is to give piece i.
 func (t *torrent) level(i int) lib.PiecePriority {
-	if !t.selected.has(i) || t.skipped.has(i) || t.released.has(i) || t.store.pieces[i].is(unchecked) {
+	p := &t.store.pieces[i]
+	if !t.selected.has(i) || t.skipped.has(i) || p.is(gone) || p.is(unchecked) {
 		return lib.PiecePriorityNone
 	}
 	if t.levels == nil {
@@ -133,8 +136,8 @@ func (t *torrent) skip(ranges []plugins.Range) error {
 	return nil
 }
 
-// release makes the pieces gone in the store first: from then on no read of them succeeds,
-// and the library learns from UpdateCompletion that it does not have them.
+// release makes the pieces gone in the store first: from then on no read of them succeeds.
+// Then the library learns that it does not want and does not have them.
 func (t *torrent) release(ranges []plugins.Range) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -145,9 +148,8 @@ func (t *torrent) release(ranges []plugins.Range) error {
 		if r.Begin == r.End {
 			continue
 		}
-		t.released.setRange(r.Begin, r.End)
-		t.apply(r.Begin, r.End)
 		err := t.store.release(r.Begin, r.End)
+		t.apply(r.Begin, r.End)
 		t.updateCompletion(r.Begin, r.End)
 		if err != nil {
 			return err
