@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/longshore-project/longshore/collections"
@@ -23,36 +25,50 @@ func (u *upload) recordPath(p Part) string {
 	return filepath.Join(u.parts(), fmt.Sprintf("%d-%d-%s", p.Number, p.Size, p.ETag[1:len(p.ETag)-1]))
 }
 
-// records answers the recorded parts by number.
-func (u *upload) records() ([]Part, error) {
-	entries, err := os.ReadDir(u.parts())
+// recordNames answers the names in no order: a large upload has thousands.
+func (u *upload) recordNames() ([]string, error) {
+	dir, err := os.Open(u.parts())
 	if err != nil {
 		return nil, err
 	}
-	parts := make([]Part, 0, len(entries))
-	for _, e := range entries {
-		if p, ok := parseRecord(e.Name()); ok {
+	defer dir.Close()
+	return dir.Readdirnames(-1)
+}
+
+// records answers the recorded parts by number.
+func (u *upload) records() ([]Part, error) {
+	names, err := u.recordNames()
+	parts := make([]Part, 0, len(names))
+	for _, name := range names {
+		if p, ok := parseRecord(name); ok {
 			parts = append(parts, p)
 		}
 	}
 	slices.SortFunc(parts, func(a, b Part) int { return cmp.Compare(a.Number, b.Number) })
-	return parts, nil
-}
-
-func parseRecord(name string) (p Part, ok bool) {
-	n, err := fmt.Sscanf(name, "%d-%d-%s", &p.Number, &p.Size, &p.ETag)
-	p.ETag = quote(p.ETag)
-	return p, err == nil && n == 3
+	return parts, err
 }
 
 // record answers the record of part number, nil when there is none.
 func (u *upload) record(number int) (*Part, error) {
-	found, err := filepath.Glob(filepath.Join(u.parts(), fmt.Sprintf("%d-*", number)))
-	if err != nil || len(found) == 0 {
-		return nil, err
+	names, err := u.recordNames()
+	prefix := strconv.Itoa(number) + "-"
+	for _, name := range names {
+		if strings.HasPrefix(name, prefix) {
+			p, _ := parseRecord(name)
+			return &p, err
+		}
 	}
-	p, _ := parseRecord(filepath.Base(found[0]))
-	return &p, nil
+	return nil, err
+}
+
+func parseRecord(name string) (p Part, ok bool) {
+	fields := strings.Split(name, "-")
+	if len(fields) != 3 {
+		return p, false
+	}
+	number, err := strconv.Atoi(fields[0])
+	size, err2 := strconv.ParseInt(fields[1], 10, 64)
+	return Part{Number: number, Size: size, ETag: quote(fields[2])}, err == nil && err2 == nil
 }
 
 // checkPart tells whether part number of length bytes is one of the upload's.
@@ -80,7 +96,7 @@ func (u *upload) writePart(number int, length int64, body io.Reader) (etag strin
 	offset, _ := collections.PartRange(u.Size, u.PartSize, number)
 	w := &partWriter{file: f, offset: offset}
 	if old != nil {
-		w.same, w.forget = true, func() error { return os.Remove(u.recordPath(*old)) }
+		w.same, w.forget = true, func() error { return u.forget(*old) }
 	}
 	sum := md5.New()
 	if err := copyExactly(io.MultiWriter(sum, w), body, length); err != nil {
@@ -94,6 +110,14 @@ func (u *upload) writePart(number int, length int64, body io.Reader) (etag strin
 		return "", err
 	}
 	return part.ETag, os.WriteFile(u.recordPath(part), nil, 0o600)
+}
+
+// forget lasts before the first byte is written over: after a power loss a record must not lie.
+func (u *upload) forget(p Part) error {
+	if err := os.Remove(u.recordPath(p)); err != nil {
+		return err
+	}
+	return syncDir(u.parts())
 }
 
 // partWriter writes from offset on. While same, it compares instead, so that sending a

@@ -15,7 +15,7 @@ import (
 // servePut takes the body of a part or of a whole object and answers its ETag.
 func (l *Local) servePut(w http.ResponseWriter, r *http.Request, k link) error {
 	if r.ContentLength != k.length {
-		return collections.Errorf(collections.CodeForbidden, "this link takes %d bytes, not %d", k.length, r.ContentLength)
+		return collections.Errorf(collections.CodeForbidden, "this link takes exactly %d bytes", k.length)
 	}
 	s := slot{k.upload, k.part}
 	if k.upload == "" {
