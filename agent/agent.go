@@ -47,6 +47,9 @@ type limits struct {
 	call        time.Duration // one call of an engine
 	health      time.Duration // between two looks at an engine
 	crashWindow time.Duration // in which crashes of a job count together
+	crashes     int           // of an engine because of one job, within crashWindow, that the job is failed for
+	down        time.Duration // without an engine until it is told
+	downTooLong time.Duration // without an engine until the job is failed
 	retry       time.Duration // first pause after a failed upload or request
 	held        time.Duration // between two reports of scratch that no job uses
 	lonely      time.Duration // without a peer until it is told
@@ -54,7 +57,8 @@ type limits struct {
 
 func defaultLimits() limits {
 	return limits{
-		call: 15 * time.Second, health: 5 * time.Second, crashWindow: 5 * time.Minute,
+		call: 15 * time.Second, health: 5 * time.Second, crashWindow: 5 * time.Minute, crashes: 3,
+		down: 10 * time.Second, downTooLong: 2 * time.Minute,
 		retry: 250 * time.Millisecond, held: time.Minute, lonely: 30 * time.Second,
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -338,6 +339,16 @@ func (cp *controlPlane) job(id string) *testJob {
 	return j
 }
 
+// see answers a copy of a job's record as it is now.
+func (cp *controlPlane) see(j *testJob) *testJob {
+	cp.mu.Lock()
+	defer cp.mu.Unlock()
+	seen := *j
+	seen.done, seen.puts, seen.linked = maps.Clone(j.done), maps.Clone(j.puts), maps.Clone(j.linked)
+	seen.states = slices.Clone(j.states)
+	return &seen
+}
+
 // with reads or changes records.
 func (cp *controlPlane) with(fn func()) {
 	cp.mu.Lock()
@@ -363,6 +374,7 @@ type content interface {
 // checkStored compares every stored file with the payload's bytes, and every ETag with the bytes.
 func (cp *controlPlane) checkStored(j *testJob, payload content) {
 	cp.t.Helper()
+	j = cp.see(j)
 	for _, i := range selectedFiles(j.meta, j.selection) {
 		var got bytes.Buffer
 		if d, linked := j.done[collections.PartRef{File: i}]; linked {

@@ -141,6 +141,7 @@ func (j *job) begin() {
 		j.fail(collections.CodeOf(err), err.Error(), true)
 		return
 	}
+	j.torrent.down = time.Now()
 	j.host.attach(j)
 }
 

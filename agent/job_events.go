@@ -28,12 +28,15 @@ func (j *job) handleEvent(ev plugins.Event) {
 }
 
 func (j *job) handleEngineError(err *plugins.Error) {
-	if err.Code == plugins.ErrDiskFull {
+	switch {
+	case err.Code == plugins.ErrInvalid && j.meta == nil:
+		j.handleHostileMetadata(err)
+	case err.Code == plugins.ErrDiskFull:
 		j.log.Warn("the disk is full", "error", err)
 		j.diskFull = "The agent's disk is full; the download goes on when there is space."
-		return
+	default:
+		j.fail(collections.CodeEngineFailed, "The engine gave up: "+err.Message, false)
 	}
-	j.fail(collections.CodeEngineFailed, "The engine gave up: "+err.Message, false)
 }
 
 // handleVerified takes pieces as they come. What was found on disk is hashed before it counts.
@@ -167,4 +170,7 @@ func (j *job) handleStored(stored collections.Stored) {
 }
 
 // handleSecond is due once a second.
-func (j *job) handleSecond() { j.tell(false) }
+func (j *job) handleSecond() {
+	j.handleSilence()
+	j.tell(false)
+}

@@ -54,6 +54,8 @@ func (j *job) explain(r *collections.JobReport) {
 		r.Code, r.Message = collections.CodeUploadFailed, "There is no way into the store at present: "+j.upload.noURLs
 	case len(t.crashes) > 0 && t.session == nil:
 		r.Code, r.Message = collections.CodeEngineCrashed, "The engine ended unexpectedly; it is being started again."
+	case j.engineDown() > j.agent.limits.down:
+		r.Code, r.Message = collections.CodeEngineFailed, "The engine does not start; it is tried again."
 	case r.State != collections.AgentUploading && !t.lonely.IsZero() && time.Since(t.lonely) > j.agent.limits.lonely:
 		r.Code, r.Message = collections.CodeNoPeers, "No peer was found yet."
 	}

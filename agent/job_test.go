@@ -37,6 +37,7 @@ func (s script) start(job string, attempt int64) collections.StartRequest {
 }
 
 func TestMagnetBecomesStoredParts(t *testing.T) {
+	t.Parallel()
 	cp := newControlPlane(t)
 	torrent := makeScript(t, fake.Params{Mode: fake.Complete, Size: 21*mib + 12345})
 	j := cp.job("job1")
@@ -47,6 +48,7 @@ func TestMagnetBecomesStoredParts(t *testing.T) {
 	cp.await("the job is complete", func() bool { return j.ended })
 	cp.checkStored(j, torrent)
 	eventually(t, "job and scratch data are gone", a.idle)
+	j = cp.see(j)
 	want := []collections.AgentState{collections.AgentFetchingMetadata, collections.AgentDownloading, collections.AgentUploading}
 	for _, state := range want {
 		if !slices.Contains(j.states, state) && state != collections.AgentDownloading {
@@ -62,12 +64,14 @@ func TestMagnetBecomesStoredParts(t *testing.T) {
 }
 
 func TestManySmallFilesAndEmptyOnes(t *testing.T) {
+	t.Parallel()
 	cp := newControlPlane(t)
 	torrent := makeScript(t, fake.Params{Mode: fake.Complete, Size: 120*5000 + 17, Files: 120, PieceLength: 64 << 10})
 	j := cp.job("job1")
 	a := cp.agent(t.TempDir())
 	a.mustStart(torrent.start("job1", 1))
 	cp.await("the job is complete", func() bool { return j.ended })
+	j = cp.see(j)
 	cp.checkStored(j, torrent)
 	if len(j.done) != 120 {
 		t.Errorf("%d of 120 files were told", len(j.done))
@@ -80,12 +84,14 @@ func TestManySmallFilesAndEmptyOnes(t *testing.T) {
 }
 
 func TestFilesWithoutBytesAreLeftToTheControlPlane(t *testing.T) {
+	t.Parallel()
 	cp := newControlPlane(t)
 	torrent := makeScript(t, fake.Params{Mode: fake.Complete, Size: 2, Files: 3}) // 0, 0 and 2 bytes
 	j := cp.job("job1")
 	a := cp.agent(t.TempDir())
 	a.mustStart(torrent.start("job1", 1))
 	cp.await("the job is complete", func() bool { return j.ended })
+	j = cp.see(j)
 	cp.checkStored(j, torrent)
 	if len(j.puts) != 1 || j.puts[collections.PartRef{File: 2, Number: 1}] != 1 {
 		t.Errorf("PUT were %v", j.puts)
@@ -93,6 +99,7 @@ func TestFilesWithoutBytesAreLeftToTheControlPlane(t *testing.T) {
 }
 
 func TestOnlySelectedFilesAreUploaded(t *testing.T) {
+	t.Parallel()
 	cp := newControlPlane(t)
 	torrent := makeScript(t, fake.Params{Mode: fake.Complete, Size: 6 * 100_000, Files: 6, PieceLength: 64 << 10})
 	j := cp.job("job1")
@@ -100,6 +107,7 @@ func TestOnlySelectedFilesAreUploaded(t *testing.T) {
 	a := cp.agent(t.TempDir())
 	a.mustStart(torrent.start("job1", 1))
 	cp.await("the job is complete", func() bool { return j.ended })
+	j = cp.see(j)
 	cp.checkStored(j, torrent)
 	if len(j.puts) != 2 || j.last.SizeBytes != 200_000 {
 		t.Errorf("PUT were %v; the size told is %d", j.puts, j.last.SizeBytes)
@@ -107,6 +115,7 @@ func TestOnlySelectedFilesAreUploaded(t *testing.T) {
 }
 
 func TestStartAndStopAreIdempotent(t *testing.T) {
+	t.Parallel()
 	cp := newControlPlane(t)
 	torrent := makeScript(t, fake.Params{Mode: fake.Stall, Size: 4 * mib, At: 1})
 	j := cp.job("job1")

@@ -145,11 +145,8 @@ func (j *job) checkLinks(urls []collections.URL) {
 	}
 }
 
-// stopLinking goes on with parts for all files that were not linked yet.
+// stopLinking goes on with parts for all files that were not linked yet and are not being linked now.
 func (j *job) stopLinking() {
-	if j.upload.link != linkOn {
-		return
-	}
 	j.upload.link = linkOff
 	old := j.parts
 	j.layOut(func(file int) bool {

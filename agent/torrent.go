@@ -13,7 +13,6 @@ import (
 )
 
 const (
-	maxCrashes     = 3 // of an engine because of one job, within limits.crashWindow
 	maxAddFailures = 5
 	statsInterval  = time.Second
 	statsEager     = 200 * time.Millisecond // until the first peer has something
@@ -21,13 +20,14 @@ const (
 
 // torrent is the engine's side of a job.
 type torrent struct {
-	session *session // nil while the engine is down
-	id      string   // what the engine calls it; new whenever it begins from nothing
-	old     string   // an id that must be removed first
-	purge   bool     // resume data are not to be believed
-	pending bool     // an Add is due
-	busy    bool     // calls are under way
-	polled  string   // id whose statistics are asked for
+	session *session  // nil while the engine is down
+	down    time.Time // since when it is
+	id      string    // what the engine calls it; new whenever it begins from nothing
+	old     string    // an id that must be removed first
+	purge   bool      // resume data are not to be believed
+	pending bool      // an Add is due
+	busy    bool      // calls are under way
+	polled  string    // id whose statistics are asked for
 	retryAt time.Time
 	refused int      // Adds in a row that failed
 	paths   []string // of the files, relative to the job's data folder; nil until known
@@ -52,7 +52,7 @@ func (j *job) handleEngineDown(s *session, blamed bool) {
 	if t.session != s {
 		return
 	}
-	t.session, t.busy, t.old = nil, false, ""
+	t.session, t.down, t.busy, t.old = nil, time.Now(), false, ""
 	t.bank()
 	if !blamed {
 		return
@@ -62,9 +62,24 @@ func (j *job) handleEngineDown(s *session, blamed bool) {
 	for now.Sub(t.crashes[0]) > j.agent.limits.crashWindow {
 		t.crashes = t.crashes[1:]
 	}
-	if len(t.crashes) >= maxCrashes {
+	if len(t.crashes) >= j.agent.limits.crashes {
 		j.fail(collections.CodeEngineCrashed, fmt.Sprintf("The engine crashed %d times with this torrent.", len(t.crashes)), false)
 	}
+}
+
+// handleSilence gives an attempt up whose engine does not come back: another agent may have a better one.
+func (j *job) handleSilence() {
+	if j.engineDown() > j.agent.limits.downTooLong {
+		j.fail(collections.CodeEngineFailed, "The engine does not start.", false)
+	}
+}
+
+// engineDown answers for how long there has been no engine.
+func (j *job) engineDown() time.Duration {
+	if j.torrent.session != nil || j.torrent.down.IsZero() {
+		return 0
+	}
+	return time.Since(j.torrent.down)
 }
 
 func (j *job) handleEngineBroken(err error) {
