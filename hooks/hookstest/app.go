@@ -2,9 +2,11 @@
 package hookstest
 
 import (
+	"io/fs"
 	"os"
 	"sync"
 	"testing"
+	"testing/fstest"
 
 	"github.com/pocketbase/pocketbase/core"
 	_ "github.com/pocketbase/pocketbase/migrations" // system tables
@@ -15,20 +17,52 @@ import (
 	_ "github.com/longshore-project/longshore/pb_migrations" // our tables
 )
 
-var template = sync.OnceValues(func() (string, error) {
+// template is a migrated data folder, held in memory so that nothing stays behind.
+var template = sync.OnceValues(func() (fs.FS, error) {
 	dir, err := os.MkdirTemp("", "longshore-template-")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
+	defer os.RemoveAll(dir)
 	app := newApp(dir)
 	if err := app.Bootstrap(); err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := app.RunAllMigrations(); err != nil {
-		return "", err
+		return nil, err
 	}
-	return dir, app.ResetBootstrapState()
+	if err := app.ResetBootstrapState(); err != nil {
+		return nil, err
+	}
+	return load(os.DirFS(dir))
 })
+
+func load(folder fs.FS) (fs.FS, error) {
+	files := fstest.MapFS{}
+	return files, fs.WalkDir(folder, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		b, err := fs.ReadFile(folder, path)
+		files[path] = &fstest.MapFile{Data: b, Mode: 0o600}
+		return err
+	})
+}
+
+// cheapPasswords spares tests bcrypt's cost, which the race detector makes seconds of.
+func cheapPasswords(app core.App) error {
+	for _, name := range []string{"users", core.CollectionNameSuperusers} {
+		c, err := app.FindCollectionByNameOrId(name)
+		if err != nil {
+			return err
+		}
+		c.Fields.GetByName("password").(*core.PasswordField).Cost = 4
+		if err := app.Save(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // NewApp answers a migrated application on a folder of its own. No hooks are bound.
 func NewApp(t testing.TB) core.App {
@@ -38,7 +72,7 @@ func NewApp(t testing.TB) core.App {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
+	if err := os.CopyFS(dir, from); err != nil {
 		t.Fatal(err)
 	}
 	app := newApp(dir)
