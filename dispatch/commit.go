@@ -12,7 +12,7 @@ import (
 	"github.com/longshore-project/longshore/hooks"
 )
 
-func randomKey() string { return security.RandomStringWithAlphabet(20, keyAlphabet) }
+func randomKey() string { return security.RandomStringWithAlphabet(keyRandom, keyAlphabet) }
 
 // commitLoop writes checked objects, as many at once as have come while the last transaction ran.
 func (f *finisher) commitLoop() {
@@ -47,7 +47,7 @@ type storedFile struct {
 	Index int    `db:"file_index"`
 }
 
-// commit makes objects stored, files complete, and jobs completed that have nothing left to store.
+// commit makes objects stored and files complete, and then jobs completed that have nothing left to store.
 func (f *finisher) commit(batch []finished) {
 	var files map[string][]storedFile
 	err := hooks.InTransaction(f.d.App, func(tx core.App) (err error) {
@@ -61,6 +61,9 @@ func (f *finisher) commit(batch []finished) {
 	}
 	for jobID, stored := range files {
 		f.tellGoesOn(jobID)
+		if f.d.mayComplete(jobID) {
+			f.d.completeIfStored(jobID)
+		}
 		f.d.Board.FilesChanged(stored[0].Owner, jobID, fileIDs(stored))
 	}
 }
@@ -90,7 +93,11 @@ func (f *finisher) write(tx core.App, batch []finished) (map[string][]storedFile
 		}
 	}
 	for jobID, stored := range files {
-		if err := f.writeJob(tx, jobID, stored); err != nil {
+		indexes := make([]int, len(stored))
+		for i, file := range stored {
+			indexes[i] = file.Index
+		}
+		if err := hooks.AddEvent(tx, jobID, collections.EventFile, map[string]any{"files": indexes}); err != nil {
 			return nil, err
 		}
 	}
@@ -112,17 +119,6 @@ func (f *finisher) writeObject(tx core.App, done *finished) ([]storedFile, error
 	}
 	return all[storedFile](tx, `UPDATE files SET is_complete = TRUE, revision = revision + 1, updated_at = {:now}
 		WHERE object_id = {:id} AND is_complete = FALSE RETURNING id, job_id, user_id, file_index`, params)
-}
-
-func (f *finisher) writeJob(tx core.App, jobID string, stored []storedFile) error {
-	indexes := make([]int, len(stored))
-	for i, file := range stored {
-		indexes[i] = file.Index
-	}
-	if err := hooks.AddEvent(tx, jobID, collections.EventFile, map[string]any{"files": indexes}); err != nil {
-		return err
-	}
-	return ignoreStale(completeUploading(tx, jobID))
 }
 
 func fileIDs(files []storedFile) []string {
@@ -150,6 +146,14 @@ func completeUploading(app core.App, jobID string) error {
 		return nil
 	})
 	return err
+}
+
+// mayComplete spares a look at the files of a job that is known to be still downloading.
+func (d *Dispatcher) mayComplete(jobID string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l := d.leases[jobID]
+	return l == nil || l.status == collections.StatusUploading
 }
 
 func ignoreStale(err error) error {

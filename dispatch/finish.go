@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	finishWorkers  = 4
+	finishWorkers  = 8
 	finishBatch    = 100 // objects that become stored in one transaction
 	finishPatience = 2 * time.Minute
 	finishRetryMax = time.Minute

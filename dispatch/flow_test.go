@@ -395,3 +395,20 @@ func TestParallelURLRequestsMakeOneUpload(t *testing.T) {
 		t.Fatalf("%d uploads on record, %d at the store", n, open)
 	}
 }
+
+func TestASelectionThatNamesNoFileFailsTheJob(t *testing.T) {
+	r := newRig(t)
+	a := r.newAgent(false)
+	m := metainfo(t, "t", testFile{"a", 10})
+	job := r.addMagnet(m)
+	row := r.find("jobs", job.Id)
+	row.Set("selection", []int{5})
+	r.must(r.app.Save(row))
+	a.report()
+	a.started(1)
+	var reply collections.MetainfoReply
+	r.must(a.send("PUT", "/api/v1/jobs/"+job.Id+"/metainfo?attempt=1", m.InfoBytes, &reply))
+	if row := r.find("jobs", job.Id); reply.Code != collections.CodeJobEnded || row.GetString("error_code") != string(collections.CodeInvalidInput) {
+		t.Fatalf("got %+v, %v", reply, row.PublicExport())
+	}
+}

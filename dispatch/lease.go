@@ -108,31 +108,45 @@ func (d *Dispatcher) silent() []lease {
 	return ended
 }
 
+// heldRow is a running row as far as leases go.
+type heldRow struct {
+	ID      string `db:"id"`
+	Attempt int64  `db:"attempt"`
+	Agent   string `db:"agent_id"`
+	Start   string `db:"agent_start"`
+}
+
 // reconcile heals what no hook told of: another process's changes, races of a hook with a placement.
 func (d *Dispatcher) reconcile() error {
-	jobs, err := d.runningJobs()
+	rows, err := all[heldRow](d.App, `SELECT id, attempt, agent_id, agent_start FROM jobs
+		WHERE status IN ('fetching_metadata', 'downloading', 'uploading')`, nil)
 	if err != nil {
 		return err
 	}
-	running := map[string]*core.Record{}
-	d.mu.Lock()
-	for _, job := range jobs {
-		running[job.Id] = job
-		if d.leases[job.Id] == nil {
-			d.adopt(job)
-		}
-	}
-	var doubtful []string
-	for id, l := range d.leases {
-		if job := running[id]; job == nil || !l.of(job) {
-			doubtful = append(doubtful, id)
-		}
-	}
-	d.mu.Unlock()
-	for _, id := range doubtful {
+	for _, id := range d.doubtful(rows) {
 		d.recheck(id)
 	}
 	return nil
+}
+
+// doubtful lists the jobs of which row and memory say different things.
+func (d *Dispatcher) doubtful(rows []heldRow) (ids []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	running := map[string]bool{}
+	for _, row := range rows {
+		l := d.leases[row.ID]
+		if l == nil || l.attempt != row.Attempt || l.agentID != row.Agent || l.agentStart != row.Start {
+			ids = append(ids, row.ID)
+		}
+		running[row.ID] = true
+	}
+	for id := range d.leases {
+		if !running[id] {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // recheck reads one row anew and does what its hook would have done.
@@ -140,9 +154,16 @@ func (d *Dispatcher) recheck(jobID string) {
 	job, err := d.App.FindRecordById("jobs", jobID)
 	if isNoRows(err) {
 		d.jobDeleted(jobID)
-	} else if err == nil {
-		d.jobChanged(job)
-	} else {
+		return
+	}
+	if err != nil {
 		d.Logger.Error("a job could not be read", "job", jobID, "error", err)
+		return
+	}
+	d.jobChanged(job)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.leases[jobID] == nil && collections.Status(job.GetString("status")).Running() {
+		d.adopt(job)
 	}
 }

@@ -80,7 +80,7 @@ func recordPart(tx core.App, r *collections.JobReport, p *collections.PartDone, 
 	if p.Key != "" || p.Number == 0 {
 		return recordWhole(tx, r, p, t)
 	}
-	if t.Upload == "" || t.UploadID == "" || p.Number < 1 || p.Number > collections.PartCount(t.Size, t.PartSize) || p.ETag == "" {
+	if t.Upload == "" || t.UploadID == "" || p.Number < 1 || p.Number > collections.PartCount(t.Size, t.PartSize) || !isETag(p.ETag) {
 		return 0, false, nil
 	}
 	if _, length := collections.PartRange(t.Size, t.PartSize, p.Number); length != p.Size {
@@ -93,7 +93,7 @@ func recordPart(tx core.App, r *collections.JobReport, p *collections.PartDone, 
 // recordWhole takes a file that was PUT or linked under a key of its own. It replaces an upload in parts of an earlier attempt.
 func recordWhole(tx core.App, r *collections.JobReport, p *collections.PartDone, t *target) (n int, fits bool, err error) {
 	linked := p.Number == 0
-	if p.Size != t.Size || !strings.HasPrefix(p.Key, keyPrefix(t.ObjectID, r.Attempt)) || !linked && p.ETag == "" {
+	if p.Size != t.Size || !isKey(p.Key, t.ObjectID, r.Attempt) || !linked && !isETag(p.ETag) {
 		return 0, false, nil
 	}
 	if t.Upload != "" && t.Key == p.Key {
@@ -117,6 +117,14 @@ func recordWhole(tx core.App, r *collections.JobReport, p *collections.PartDone,
 func keyPrefix(objectID string, attempt int64) string {
 	return fmt.Sprintf("objects/%s/%d-", objectID, attempt)
 }
+
+// isKey says whether URLs may have given that key to the attempt.
+func isKey(key, objectID string, attempt int64) bool {
+	random, ok := strings.CutPrefix(key, keyPrefix(objectID, attempt))
+	return ok && len(random) == keyRandom && strings.Trim(random, keyAlphabet) == ""
+}
+
+func isETag(etag string) bool { return etag != "" && len(etag) <= 255 }
 
 // savePart answers 1 when the part was not on record, or with another ETag.
 func savePart(tx core.App, upload string, number int, p *collections.PartDone, attempt int64) (int, error) {

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/pocketbase/pocketbase/core"
 
@@ -23,6 +24,11 @@ func (d *Dispatcher) Metainfo(_ context.Context, agentID, jobID string, attempt 
 		if err != nil {
 			d.endAttempt(d.App, jobID, attempt, ending{code: collections.CodeHostileMetadata, message: err.Error(), final: true})
 			return collections.MetainfoReply{}, err
+		}
+		if !selectsSomething(m, selectionOf(job)) {
+			const message = "The selection names no file of the torrent."
+			d.endAttempt(d.App, jobID, attempt, ending{code: collections.CodeInvalidInput, message: message, final: true})
+			return collections.MetainfoReply{Code: collections.CodeJobEnded}, nil
 		}
 		job, err = d.receive(job, attempt, m)
 		if errors.Is(err, errStale) {
@@ -54,6 +60,10 @@ func parseOf(job *core.Record, info []byte) (*collections.Metainfo, error) {
 		return nil, collections.Errorf(collections.CodeInvalidTorrent, "The torrent has no file with content.")
 	}
 	return m, nil
+}
+
+func selectsSomething(m *collections.Metainfo, selection []int) bool {
+	return slices.ContainsFunc(contentFiles(m), func(f collections.MetaFile) bool { return selected(selection, f.Index) })
 }
 
 // receive makes the rows first, so that a job that is downloading has all its files.

@@ -53,6 +53,7 @@ func (d *Dispatcher) Report(_ context.Context, agentID string, req collections.R
 func (d *Dispatcher) judgeAll(a *agent, req *collections.ReportRequest) ([]*entry, error) {
 	entries := make([]*entry, len(req.Jobs))
 	for i := range req.Jobs {
+		tame(&req.Jobs[i])
 		e := &entry{JobReport: &req.Jobs[i]}
 		if err := d.judge(a, req.StartID, e); err != nil {
 			return nil, err
@@ -60,6 +61,16 @@ func (d *Dispatcher) judgeAll(a *agent, req *collections.ReportRequest) ([]*entr
 		entries[i] = e
 	}
 	return entries, nil
+}
+
+// tame brings an agent's figures and words to what columns hold, so that one entry cannot spoil a report.
+func tame(r *collections.JobReport) {
+	for _, n := range []*int64{&r.SizeBytes, &r.DoneBytes, &r.StoredBytes} {
+		*n = min(max(*n, 0), collections.MaxSizeBytes)
+	}
+	const maxCode = 64
+	r.Code = r.Code[:min(len(r.Code), maxCode)]
+	r.Message = text(r.Message)
 }
 
 // judge finds the entry's lease, or the reply for one that has none.
@@ -133,8 +144,10 @@ func (d *Dispatcher) write(tx core.App, a *agent, req *collections.ReportRequest
 		if !d.needsWrite(e) {
 			continue
 		}
-		if err := d.writeEntry(tx, a, req.StartID, e); err != nil {
-			return err
+		err := apart(tx, func() error { return d.writeEntry(tx, a, req.StartID, e) })
+		if err != nil {
+			d.Logger.Error("an entry of a report could not be written", "job", e.JobID, "agent", a.id, "error", err)
+			e.changed, e.parts = nil, recorded{misfit: true}
 		}
 	}
 	health, err := json.Marshal(req.Health)
@@ -236,8 +249,9 @@ func (d *Dispatcher) tell(e *entry) {
 	if e.lease == nil {
 		return
 	}
-	live := d.renew(e)
-	d.Board.Report(e.lease.owner, live)
+	if live, ok := d.renew(e); ok {
+		d.Board.Report(e.lease.owner, live)
+	}
 	if e.changed != nil && e.changed.GetString("status") == string(collections.StatusUploading) {
 		d.completeIfStored(e.JobID)
 	}
@@ -254,11 +268,14 @@ func (d *Dispatcher) answerEnded(e *entry) {
 	}
 }
 
-// renew extends the lease and answers the figures for browsers.
-func (d *Dispatcher) renew(e *entry) collections.Progress {
+// renew extends the lease and answers the figures for browsers; false when it ended meanwhile.
+func (d *Dispatcher) renew(e *entry) (collections.Progress, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	l := e.lease
+	if d.leases[l.jobID] != l {
+		return collections.Progress{}, false
+	}
 	l.until = d.Now().Add(d.Lease)
 	l.needStored = l.needStored || e.parts.misfit
 	if e.changed != nil {
@@ -267,7 +284,7 @@ func (d *Dispatcher) renew(e *entry) collections.Progress {
 	}
 	l.last = liveOf(e.JobReport, l.status, l.size, d.Now())
 	d.setVerdict(l, e.Code, e.Message)
-	return l.last
+	return l.last, true
 }
 
 func (d *Dispatcher) setVerdict(l *lease, code collections.Code, message string) {

@@ -2,8 +2,11 @@ package dispatch_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -203,5 +206,49 @@ func TestPartsThatDoNotFitAreNotRecorded(t *testing.T) {
 				t.Fatal("the agent does not learn what is stored")
 			}
 		})
+	}
+}
+
+func TestAScriptThatRefusesOneJobDoesNotSpoilTheOthers(t *testing.T) {
+	r := newRig(t)
+	a := r.newAgent(false)
+	a.report()
+	bad := r.addTorrent(r.user, metainfo(t, "bad", testFile{"a", 1000}), nil)
+	good := r.addTorrent(r.user, metainfo(t, "good", testFile{"a", 1000}), nil)
+	first, second := a.started(1), a.started(2)
+	if first.JobID != bad.Id {
+		first, second = second, first
+	}
+	r.until("both are on record", func() bool {
+		return r.status(bad.Id) == collections.StatusDownloading && r.status(good.Id) == collections.StatusDownloading
+	})
+	r.app.OnRecordUpdate("jobs").BindFunc(func(e *core.RecordEvent) error {
+		if e.Record.Id == bad.Id {
+			return errors.New("a script says no")
+		}
+		return e.Next()
+	})
+	parts := a.upload(first, 0, 1000)
+	a.report(in(collections.AgentUploading, first, parts...), in(collections.AgentUploading, second, a.upload(second, 0, 1000)...))
+	r.untilStatus(good.Id, collections.StatusCompleted)
+	if n, _ := r.app.CountRecords("upload_parts"); n != 0 || r.status(bad.Id) != collections.StatusDownloading {
+		t.Fatalf("the refused job is %s and has %d parts", r.status(bad.Id), n)
+	}
+}
+
+func TestFiguresThatNoColumnHoldsAreTamed(t *testing.T) {
+	r := newRig(t)
+	a := r.newAgent(false)
+	a.report()
+	job := r.addTorrent(r.user, metainfo(t, "t", testFile{"a", 1000}), nil)
+	entry := in(collections.AgentFailed, a.started(1))
+	entry.DoneBytes, entry.StoredBytes = -5, math.MaxInt64
+	entry.Code, entry.Message = collections.Code(strings.Repeat("c", 1000)), strings.Repeat("é", 10_000)
+	if _, err := a.tryReport(entry); collections.CodeOf(err) != collections.CodeAttemptStale {
+		t.Fatal(err)
+	}
+	row := r.find("jobs", job.Id)
+	if row.GetInt64("done_bytes") != 0 || row.GetInt64("stored_bytes") != collections.MaxSizeBytes || len(row.GetString("error_code")) != 64 {
+		t.Fatalf("got %v", row.PublicExport())
 	}
 }

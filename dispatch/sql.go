@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"errors"
 	"maps"
 	"time"
 
@@ -29,6 +30,21 @@ func exec(tx core.App, sql string, params dbx.Params) (int64, error) {
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+// apart undoes fn alone when it fails, and keeps what the transaction did before.
+func apart(tx core.App, fn func() error) error {
+	if _, err := exec(tx, "SAVEPOINT apart", nil); err != nil {
+		return err
+	}
+	err := fn()
+	if err != nil {
+		if _, undoErr := exec(tx, "ROLLBACK TO apart", nil); undoErr != nil {
+			return errors.Join(err, undoErr)
+		}
+	}
+	_, releaseErr := exec(tx, "RELEASE apart", nil)
+	return errors.Join(err, releaseErr)
 }
 
 // all reads every row of a query into T.

@@ -11,7 +11,10 @@ import (
 	"github.com/longshore-project/longshore/storage"
 )
 
-const keyAlphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
+const (
+	keyAlphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
+	keyRandom   = 20 // characters of it end a key
+)
 
 // linker is a store whose objects an agent on the same file system may link into place.
 type linker interface {

@@ -29,14 +29,43 @@ func guardForeignSave(job *core.Record, row *storedJob) error {
 		}
 	}
 	job.IgnoreUnchangedFields(true)
-	if job.GetString("status") == loaded.GetString("status") {
+	newStatus, newDesired := job.GetString("status") != loaded.GetString("status"), job.GetString("desired") != loaded.GetString("desired")
+	if !newStatus {
 		job.Set("status", string(row.Status))
 	}
-	if job.GetString("desired") == loaded.GetString("desired") {
+	if !newDesired {
 		job.Set("desired", string(row.Desired))
 	}
 	row.refresh(job)
+	switch {
+	case newStatus:
+		followStatus(job)
+	case newDesired:
+		followDesired(job, row.Status)
+	}
 	return guardForeignStatus(row.Status, collections.Status(job.GetString("status")))
+}
+
+// followStatus makes the wish agree with a state that was asked for.
+func followStatus(job *core.Record) {
+	wishes := map[collections.Status]collections.Desired{
+		collections.StatusQueued: collections.DesiredRun, collections.StatusPaused: collections.DesiredPause, collections.StatusCancelled: collections.DesiredCancel,
+	}
+	if desired, ok := wishes[collections.Status(job.GetString("status"))]; ok {
+		job.Set("desired", string(desired))
+	}
+}
+
+// followDesired does what a changed wish means.
+func followDesired(job *core.Record, status collections.Status) {
+	switch desired := collections.Desired(job.GetString("desired")); {
+	case desired == collections.DesiredPause && status != collections.StatusPaused:
+		job.Set("status", string(collections.StatusPaused))
+	case desired == collections.DesiredCancel && status != collections.StatusCancelled:
+		job.Set("status", string(collections.StatusCancelled))
+	case desired == collections.DesiredRun && status == collections.StatusPaused:
+		job.Set("status", string(collections.StatusQueued))
+	}
 }
 
 func guardForeignStatus(from, to collections.Status) error {

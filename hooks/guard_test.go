@@ -188,3 +188,36 @@ func TestADeletedUserTakesJobsAndSessionsAlong(t *testing.T) {
 		t.Errorf("the object is %s", got)
 	}
 }
+
+func TestWishAndStateOfASaveFromElsewhereAgree(t *testing.T) {
+	app, user := newApp(t)
+	for _, c := range []struct {
+		name          string
+		from          string
+		set           map[string]any
+		want, desired string
+	}{
+		{"a wished pause pauses", "downloading", map[string]any{"desired": "pause"}, "paused", "pause"},
+		{"a wished cancel cancels", "queued", map[string]any{"desired": "cancel"}, "cancelled", "cancel"},
+		{"a wished run resumes", "paused", map[string]any{"desired": "run"}, "queued", "run"},
+		{"a state of paused is a wish", "downloading", map[string]any{"status": "paused"}, "paused", "pause"},
+		{"a state of cancelled is a wish", "downloading", map[string]any{"status": "cancelled"}, "cancelled", "cancel"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			job := mustFind(t, app, "jobs", hookstest.MustCreateJob(t, app, user, func(job *core.Record) {
+				job.Set("status", c.from)
+				if c.from == "paused" {
+					job.Set("desired", "pause")
+				}
+			}).Id)
+			job.Load(c.set)
+			if err := app.Save(job); err != nil {
+				t.Fatal(err)
+			}
+			row := mustFind(t, app, "jobs", job.Id)
+			if row.GetString("status") != c.want || row.GetString("desired") != c.desired || string(fold(t, events(t, app, job.Id))) != c.want {
+				t.Fatalf("got %s, %s", row.GetString("status"), row.GetString("desired"))
+			}
+		})
+	}
+}
