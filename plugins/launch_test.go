@@ -113,7 +113,7 @@ func TestADeathIsSeenAtOnce(t *testing.T) {
 	began := time.Now()
 	syscall.Kill(p.Pid(), syscall.SIGKILL)
 	<-p.Done()
-	if took := time.Since(began); took > 500*time.Millisecond {
+	if took := time.Since(began); took > 2*time.Second {
 		t.Errorf("it took %v", took)
 	}
 	if err := <-answered; plugins.EngineError(err).Code != plugins.ErrClosed {

@@ -70,6 +70,15 @@ func errorToWire(ctx context.Context, err error) error {
 	return status.Error(codeToStatus[code], e.Message)
 }
 
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
 // errorFromWire makes an *Error of a failed call. When ctx ended first it answers ctx's error.
 // gone is closed when the process died. The regular end of a stream, io.EOF, stays what it is.
 func errorFromWire(ctx context.Context, gone <-chan struct{}, err error, trailer metadata.MD) error {
@@ -79,20 +88,19 @@ func errorFromWire(ctx context.Context, gone <-chan struct{}, err error, trailer
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	select {
-	case <-gone:
-		return &Error{Code: ErrClosed, Message: "the engine's process is gone"}
-	default:
-	}
 	if err == io.EOF {
 		return err
 	}
 	s := status.Convert(err)
+	words := trailer.Get(codeTrailer)
+	if closed(gone) || s.Code() == codes.Unavailable && len(words) == 0 {
+		return &Error{Code: ErrClosed, Message: "the engine's process is gone"}
+	}
 	code, ok := statusToCode[s.Code()]
 	if !ok {
 		code = ErrInternal
 	}
-	if words := trailer.Get(codeTrailer); len(words) > 0 {
+	if len(words) > 0 {
 		code = knownCode(words[0])
 	}
 	return &Error{Code: code, Message: s.Message()}

@@ -83,8 +83,8 @@ func addAgain(r *rig) {
 }
 
 func tellsStatistics(r *rig) {
-	d := r.run(r.offer(wish{size: 4 << 20, rate: 4 << 20}))
-	d.awaitBytes(d.TotalSize / 2)
+	d := r.run(r.offer(wish{size: 2 << 20, rate: 1 << 20}))
+	d.awaitBytes(d.TotalSize / 4)
 	r.await("the rate is above nothing", func() bool { return d.statistics().DownloadRate > 0 })
 	s := d.statistics()
 	if s.Peers != 1 || s.Seeds != 1 || s.Paused {

@@ -9,12 +9,15 @@ import (
 	"github.com/longshore-project/longshore/plugins/fake"
 )
 
-const roleKey = "ENGINETEST_ROLE"
+const (
+	roleKey  = "ENGINETEST_ROLE"
+	faultKey = "ENGINETEST_FAULT"
+)
 
 // TestMain makes the test program the engine it starts.
 func TestMain(m *testing.M) {
 	if os.Getenv(roleKey) == "engine" {
-		plugins.Serve(fake.New())
+		plugins.Serve(faulty{fake.New(), os.Getenv(faultKey)})
 		return
 	}
 	os.Exit(m.Run())
@@ -22,6 +25,6 @@ func TestMain(m *testing.M) {
 
 func TestTheFakeEngineKeepsTheContract(t *testing.T) {
 	enginetest.RunScripted(t, func(*testing.T) plugins.Spec {
-		return plugins.Spec{Name: "fake", Env: []string{roleKey + "=engine"}}
+		return plugins.Spec{Name: "fake", Env: []string{roleKey + "=engine", faultKey + "=" + os.Getenv(faultKey)}}
 	})
 }

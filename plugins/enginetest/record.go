@@ -29,6 +29,7 @@ type account struct {
 	told     []int  // how often each piece was told verified
 	resumed  []bool // pieces told as found on disk
 	order    []int  // pieces as they were told
+	batches  int    // events that told pieces
 	finishes int
 	failure  *plugins.Error // the last one that was not taken back
 	failures int
@@ -97,6 +98,7 @@ func (r *record) take(e plugins.Event, lies []string) {
 }
 
 func (a *account) verified(e plugins.Event) {
+	a.batches++
 	for _, span := range e.Ranges {
 		for i := span.Begin; i < span.End; i++ {
 			if i >= len(a.told) {

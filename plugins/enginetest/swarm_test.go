@@ -105,6 +105,7 @@ func TestTrackerTellsPeersOfEachOther(t *testing.T) {
 }
 
 func TestAForeignClientFetchesAMagnetFromTheSwarm(t *testing.T) {
+	t.Parallel()
 	tr := NewTracker(t)
 	p := MakePayload(t, PayloadSpec{Name: "tree", Files: []PayloadFile{{Name: "a/one.bin", Size: 3 << 20}, {Name: "b/zwei ü.bin", Size: 70_001}, {Name: "empty", Size: 0}}})
 	NewSeeder(t, p, SeederOptions{Trackers: []string{tr.URL}})
@@ -122,6 +123,7 @@ func TestAForeignClientFetchesAMagnetFromTheSwarm(t *testing.T) {
 }
 
 func TestAForeignClientFollowsPeerExchange(t *testing.T) {
+	t.Parallel()
 	p := NewPayload(t, PayloadFile{Name: "x", Size: 1 << 20})
 	good := NewSeeder(t, p, SeederOptions{Host: "127.0.0.3"})
 	tr := NewTracker(t)

@@ -129,7 +129,7 @@ func (t *torrent) fetch(piece int) bool {
 		return t.fail(plugins.ErrIO, err)
 	}
 	t.locked(func() {
-		if t.released[piece] {
+		if t.released[piece] || t.paused {
 			return
 		}
 		t.verified[piece] = true
