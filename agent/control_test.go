@@ -1,19 +1,13 @@
 package agent
 
 import (
-	"bytes"
-	"context"
 	"crypto/ed25519"
-	"crypto/md5"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -24,7 +18,6 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/longshore-project/longshore/collections"
-	"github.com/longshore-project/longshore/plugins"
 )
 
 const testIssuer = "control-plane"
@@ -286,47 +279,6 @@ func (cp *controlPlane) sign(j *testJob, ref collections.PartRef, canLink bool) 
 	return url, true
 }
 
-// store takes a part as an object store does: exact length, signed headers, MD5 as ETag.
-func (cp *controlPlane) store(w http.ResponseWriter, r *http.Request) {
-	file, _ := strconv.Atoi(r.PathValue("file"))
-	number, _ := strconv.Atoi(r.PathValue("number"))
-	ref := collections.PartRef{File: file, Number: number}
-	cp.mu.Lock()
-	j := cp.jobs[r.PathValue("job")]
-	size := j.meta.Files[file].Size
-	_, length := collections.PartRange(size, collections.PartSize(size), number)
-	refuse := cp.refuse
-	cp.mu.Unlock()
-	if r.Header.Get("X-Signed") != "yes" || r.ContentLength != length {
-		http.Error(w, "the request is not the one that was signed", http.StatusForbidden)
-		return
-	}
-	if refuse != nil {
-		if status := refuse(j, ref, r.URL.String()); status != 0 {
-			http.Error(w, "refused by the test", status)
-			return
-		}
-	}
-	sum := md5.New()
-	body, err := io.ReadAll(io.TeeReader(r.Body, sum))
-	if err == nil {
-		err = os.WriteFile(cp.object(j.id, ref), body, 0o600)
-	}
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	cp.mu.Lock()
-	j.puts[ref]++
-	j.bytesPut += int64(len(body))
-	cp.mu.Unlock()
-	w.Header().Set("ETag", `"`+hex.EncodeToString(sum.Sum(nil))+`"`)
-}
-
-func (cp *controlPlane) object(job string, ref collections.PartRef) string {
-	return filepath.Join(cp.objects, fmt.Sprintf("%s-%d-%d", job, ref.File, ref.Number))
-}
-
 // job makes the record of a job that is stored in full by its first attempt.
 func (cp *controlPlane) job(id string) *testJob {
 	cp.mu.Lock()
@@ -364,159 +316,4 @@ func (cp *controlPlane) await(what string, holds func() bool) {
 		defer cp.mu.Unlock()
 		return holds()
 	})
-}
-
-// content is what the payload of a test offers.
-type content interface {
-	Open(i int) *io.SectionReader
-}
-
-// checkStored compares every stored file with the payload's bytes, and every ETag with the bytes.
-func (cp *controlPlane) checkStored(j *testJob, payload content) {
-	cp.t.Helper()
-	j = cp.see(j)
-	for _, i := range selectedFiles(j.meta, j.selection) {
-		var got bytes.Buffer
-		if d, linked := j.done[collections.PartRef{File: i}]; linked {
-			b, err := os.ReadFile(j.linked[i])
-			if err != nil || d.Size != int64(len(b)) || d.Key == "" {
-				cp.t.Fatalf("file %d was linked as %+v: %v", i, d, err)
-			}
-			got.Write(b)
-		} else {
-			cp.readParts(&got, j, i)
-		}
-		want, err := io.ReadAll(payload.Open(i))
-		if err != nil {
-			cp.t.Fatal(err)
-		}
-		if !bytes.Equal(got.Bytes(), want) {
-			cp.t.Errorf("file %d: the store has other bytes than the torrent (%d of %d)", i, got.Len(), len(want))
-		}
-	}
-}
-
-func (cp *controlPlane) readParts(to *bytes.Buffer, j *testJob, file int) {
-	cp.t.Helper()
-	size := j.meta.Files[file].Size
-	for n := 1; n <= collections.PartCount(size, collections.PartSize(size)); n++ {
-		ref := collections.PartRef{File: file, Number: n}
-		b, err := os.ReadFile(cp.object(j.id, ref))
-		if err != nil {
-			cp.t.Fatal(err)
-		}
-		sum := md5.Sum(b)
-		if d := j.done[ref]; d.ETag != `"`+hex.EncodeToString(sum[:])+`"` || d.Size != int64(len(b)) {
-			cp.t.Errorf("part %v was reported as %+v", ref, d)
-		}
-		to.Write(b)
-	}
-}
-
-// runningAgent is a real agent at work.
-type runningAgent struct {
-	*Agent
-	cp   *controlPlane
-	stop func()
-}
-
-// agent starts one on dir, with short times; the answered one has reported already.
-func (cp *controlPlane) agent(dir string, change ...func(*Agent)) *runningAgent {
-	return cp.agentWith(Config{Dir: dir, Engines: []plugins.Spec{fakeEngine()}}, change...)
-}
-
-func (cp *controlPlane) agentWith(cfg Config, change ...func(*Agent)) *runningAgent {
-	cp.t.Helper()
-	cfg.Server, cfg.Token = cp.server.URL, "token"
-	cfg.Logger = slog.New(slog.NewTextHandler(testWriter{cp.t}, &slog.HandlerOptions{Level: slog.LevelInfo}))
-	a, err := New(cfg)
-	if err != nil {
-		cp.t.Fatal(err)
-	}
-	for _, fn := range change {
-		fn(a)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- a.Run(ctx) }()
-	r := &runningAgent{Agent: a, cp: cp, stop: sync.OnceFunc(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			cp.t.Errorf("the agent ended with %v", err)
-		}
-	})}
-	cp.t.Cleanup(r.stop)
-	cp.await("the agent's first report", func() bool {
-		return slices.ContainsFunc(cp.reports, func(req collections.ReportRequest) bool { return req.StartID == a.startID })
-	})
-	return r
-}
-
-// testWriter logs to the test, until it is over.
-type testWriter struct{ t *testing.T }
-
-func (w testWriter) Write(b []byte) (int, error) {
-	w.t.Logf("%s", bytes.TrimSpace(b))
-	return len(b), nil
-}
-
-// claims are good ones for the agent's API.
-func claims() jwt.RegisteredClaims {
-	now := time.Now()
-	return jwt.RegisteredClaims{
-		Issuer: testIssuer, Audience: jwt.ClaimStrings{"agent1"},
-		IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(collections.TokenTTL)),
-	}
-}
-
-// call sends a request to the agent's API as the control plane does and answers the status and the body.
-func (r *runningAgent) call(method, path string, in any) (int, []byte) {
-	r.cp.t.Helper()
-	token, err := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims()).SignedString(r.cp.key)
-	if err != nil {
-		r.cp.t.Fatal(err)
-	}
-	return r.callWith(token, method, path, in)
-}
-
-func (r *runningAgent) callWith(token, method, path string, in any) (int, []byte) {
-	r.cp.t.Helper()
-	body, err := json.Marshal(in)
-	if err != nil {
-		r.cp.t.Fatal(err)
-	}
-	req, err := http.NewRequest(method, "http://"+r.identity.Listen+path, bytes.NewReader(body))
-	if err != nil {
-		r.cp.t.Fatal(err)
-	}
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		r.cp.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
-		r.cp.t.Fatal(err)
-	}
-	return resp.StatusCode, answer
-}
-
-// mustStart starts an attempt.
-func (r *runningAgent) mustStart(req collections.StartRequest) collections.AgentStatus {
-	r.cp.t.Helper()
-	status, body := r.call(http.MethodPost, "/start", req)
-	var answer collections.AgentStatus
-	if err := json.Unmarshal(body, &answer); err != nil || status != http.StatusOK {
-		r.cp.t.Fatalf("start was answered %d %s", status, body)
-	}
-	return answer
-}
-
-// idle says whether neither a job nor scratch data are left.
-func (r *runningAgent) idle() bool {
-	held, err := r.Agent.scratch.held()
-	return err == nil && len(held) == 0 && len(r.active()) == 0
 }

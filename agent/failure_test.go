@@ -17,9 +17,12 @@ import (
 	"github.com/longshore-project/longshore/plugins/fake"
 )
 
-// impatient shortens the times that a test would have to wait for.
+// eager shortens the pauses between tries.
+func eager(a *Agent) { a.limits.retry = 20 * time.Millisecond }
+
+// impatient shortens the time an engine has for an answer.
 func impatient(a *Agent) {
-	a.limits.call, a.limits.health, a.limits.retry = 500*time.Millisecond, 200*time.Millisecond, 20*time.Millisecond
+	a.limits.call, a.limits.health = 3*time.Second, time.Second
 	for _, h := range a.engines {
 		h.limits = a.limits
 	}
@@ -42,7 +45,7 @@ func TestEnginesThatFailInEachWay(t *testing.T) {
 			cp := newControlPlane(t)
 			torrent := makeScript(t, test.script)
 			j := cp.job("job1")
-			a := cp.agent(t.TempDir(), impatient)
+			a := cp.agent(t.TempDir())
 			req := torrent.start("job1", 1)
 			req.Engine = test.engine
 			a.mustStart(req)
@@ -61,7 +64,7 @@ func TestACrashDoesNotFailTheJob(t *testing.T) {
 	cp := newControlPlane(t)
 	torrent := makeScript(t, fake.Params{Mode: fake.Crash, Size: 9 * mib})
 	j := cp.job("job1")
-	a := cp.agent(t.TempDir(), impatient)
+	a := cp.agent(t.TempDir())
 	a.mustStart(torrent.start("job1", 1))
 	cp.await("the job is complete", func() bool { return j.ended })
 	cp.checkStored(j, torrent)

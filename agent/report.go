@@ -16,6 +16,7 @@ const (
 	reportTimeout = 5 * time.Second // well below collections.Lease
 	lastReport    = 3 * time.Second
 	maxReportWait = 5 * time.Second // between two tries while the control plane is away
+	failureLogged = time.Minute     // between two lines of log about that
 )
 
 // reporter tells the control plane of all jobs: at once when something changed, else
@@ -29,6 +30,7 @@ type reporter struct {
 	seq     int64
 	read    int64     // seq of the newest report that was answered
 	held    time.Time // when scratch without a job was last told
+	logged  time.Time // when a failure last was
 }
 
 // reportEntry is what there is to tell of a job.
@@ -126,6 +128,7 @@ func (r *reporter) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := r.tellAll(ctx); err == nil {
 			wait.Reset()
+			r.logged = time.Time{}
 			r.rest(ctx)
 		} else if ctx.Err() == nil {
 			r.logFailure(err)
@@ -156,6 +159,10 @@ func sleep(ctx context.Context, d time.Duration) {
 }
 
 func (r *reporter) logFailure(err error) {
+	if time.Since(r.logged) < failureLogged {
+		return
+	}
+	r.logged = time.Now()
 	if unauthorized(err) {
 		r.agent.log.Error("the control plane does not know this agent: is its clock right, was the agent removed there? To enrol again, "+
 			"remove agent.json and start with a new token", "agent", r.agent.identity.AgentID, "error", err)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -184,7 +186,7 @@ func (u *upload) succeeded() {
 // driveURLs asks for URLs of parts that wait for one, and of those that will be next.
 func (j *job) driveURLs() {
 	u := &j.upload
-	if u.asking || u.paused || u.queued+len(u.urls) > maxURLsHeld {
+	if u.asking || u.paused || u.queued+len(u.urls) > maxURLsHeld && !j.pruneURLs() {
 		return
 	}
 	refs := j.missingURLs()
@@ -205,6 +207,16 @@ func (j *job) driveURLs() {
 			}
 		})
 	})
+}
+
+// pruneURLs drops what will not be used any more and says whether there is room again.
+func (j *job) pruneURLs() bool {
+	u := &j.upload
+	maps.DeleteFunc(u.urls, func(ref collections.PartRef, held heldURL) bool {
+		p := j.parts.find(ref)
+		return p == nil || p.settled() || !held.usable(time.Now())
+	})
+	return u.queued+len(u.urls) <= maxURLsHeld
 }
 
 func (j *job) missingURLs() []collections.PartRef {
@@ -235,21 +247,18 @@ func (j *job) handleURLs(asked []collections.PartRef, reply collections.URLsRepl
 	}
 	u.noURLs = ""
 	u.hold(reply.URLs)
-	var left []collections.PartRef
-	ready := u.ready[:0:0]
-	for _, ref := range u.ready {
-		if u.has(ref) {
-			ready = append(ready, ref)
-		} else {
-			left = append(left, ref)
-		}
+	j.checkLinks(reply.URLs)
+	left := slices.DeleteFunc(asked, u.has)
+	if len(left) == 0 {
+		return
 	}
-	u.ready = append(ready, left...)
-	if len(ready) == 0 && len(left) > 0 {
+	left = slices.DeleteFunc(left, func(ref collections.PartRef) bool { return !slices.Contains(u.ready, ref) })
+	u.ready = slices.DeleteFunc(u.ready, func(ref collections.PartRef) bool { return slices.Contains(left, ref) })
+	u.ready = append(u.ready, left...)
+	if len(reply.URLs) == 0 && len(left) > 0 {
 		u.noURLs = "the control plane gave no URL."
 		j.pauseUpload()
 	}
-	j.checkLinks(reply.URLs)
 }
 
 func (j *job) handleNoURLs(err error) {

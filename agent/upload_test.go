@@ -36,7 +36,7 @@ func TestRefusedURLsAreReplacedByNewOnes(t *testing.T) {
 				}
 				return 0
 			}
-			a := cp.agent(t.TempDir(), impatient)
+			a := cp.agent(t.TempDir(), eager)
 			a.mustStart(torrent.start("job1", 1))
 			cp.await("the job is complete", func() bool { return j.ended })
 			cp.checkStored(j, torrent)
@@ -81,7 +81,7 @@ func TestAStoreThatIsDownHoldsTheJobUpAndNoMore(t *testing.T) {
 		}
 		return 0
 	}
-	a := cp.agent(t.TempDir(), impatient)
+	a := cp.agent(t.TempDir(), eager)
 	a.mustStart(torrent.start("job1", 1))
 	cp.await("the trouble is told", func() bool { return j.last.Code == collections.CodeUploadFailed })
 	if j.last.State == collections.AgentFailed || !strings.Contains(j.last.Message, "503") {
@@ -105,7 +105,7 @@ func TestARefusedPutOfAStaleAttemptEndsIt(t *testing.T) {
 		cp.with(func() { j.attempt = 2 })
 		return http.StatusForbidden
 	}
-	a := cp.agent(t.TempDir(), impatient)
+	a := cp.agent(t.TempDir(), eager)
 	a.mustStart(torrent.start("job1", 1))
 	eventually(t, "the attempt has ended", func() bool { return len(a.active()) == 0 })
 	j = cp.see(j)
@@ -119,7 +119,7 @@ func TestNothingIsLostWhileTheControlPlaneIsAway(t *testing.T) {
 	cp := newControlPlane(t)
 	torrent := makeScript(t, fake.Params{Mode: fake.Complete, Size: 24 * mib, Rate: 48 * mib})
 	j := cp.job("job1")
-	a := cp.agent(t.TempDir(), impatient)
+	a := cp.agent(t.TempDir(), eager)
 	a.mustStart(torrent.start("job1", 1))
 	cp.await("a part is in the store", func() bool { return len(j.puts) > 0 })
 	cp.with(func() { cp.away = true })
