@@ -10,7 +10,6 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/longshore-project/longshore/collections"
-	"github.com/longshore-project/longshore/hooks"
 	"github.com/longshore-project/longshore/progress"
 	"github.com/longshore-project/longshore/storage"
 )
@@ -257,70 +256,6 @@ func recordedParts(app core.App, upload string) ([]storage.Part, error) {
 		err = storage.ErrInvalidPart
 	}
 	return parts, err
-}
-
-// forgetDiffering drops the recorded parts that the store does not confirm, so that they are uploaded again.
-func (f *finisher) forgetDiffering(ctx context.Context, u *core.Record, recorded []storage.Part) error {
-	listed, err := f.d.Store.ListParts(ctx, u.GetString("key"), u.GetString("upload_id"))
-	if errors.Is(err, storage.ErrNoUpload) {
-		return f.forget(u)
-	}
-	if err != nil {
-		return err
-	}
-	confirmed := map[int]storage.Part{}
-	for _, p := range listed {
-		confirmed[p.Number] = p
-	}
-	var gone []any
-	for _, p := range recorded {
-		if c, ok := confirmed[p.Number]; !ok || c.Size != p.Size || !storage.SameETag(c.ETag, p.ETag) {
-			gone = append(gone, p.Number)
-		}
-	}
-	if len(gone) == 0 { // the store refuses what it lists: begin anew
-		return f.forget(u)
-	}
-	err = hooks.InTransaction(f.d.App, func(tx core.App) error {
-		_, err := tx.NonconcurrentDB().Delete("upload_parts", dbx.HashExp{"upload": u.Id, "number": gone}).Execute()
-		return err
-	})
-	if err == nil {
-		f.d.Logger.Warn("parts differ in the store and are uploaded again", "upload", u.Id, "parts", len(gone))
-		f.d.markStored(u.GetString("object_id"))
-	}
-	return err
-}
-
-// forget drops the whole upload: the store lost it, or has other bytes.
-func (f *finisher) forget(u *core.Record) error {
-	err := hooks.InTransaction(f.d.App, func(tx core.App) error { return forgetUpload(tx, u.Id) })
-	if err == nil {
-		f.d.Logger.Warn("an upload is not in the store as recorded and is made again", "upload", u.Id)
-		f.d.markStored(u.GetString("object_id"))
-	}
-	return err
-}
-
-// markStored makes the next reply to the agents of the object's jobs carry the whole account.
-func (d *Dispatcher) markStored(objectID string) {
-	jobs, err := jobsOf(d.App, objectID)
-	if err != nil {
-		d.Logger.Error("the jobs of an object could not be read", "error", err)
-		return
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, id := range jobs {
-		if l := d.leases[id]; l != nil {
-			l.needStored = true
-		}
-	}
-}
-
-func jobsOf(app core.App, objectID string) ([]string, error) {
-	rows, err := all[idRow](app, `SELECT job_id AS id FROM files WHERE object_id = {:object}`, dbx.Params{"object": objectID})
-	return ids(rows), err
 }
 
 // tellWaiting notes on the board that a job's files wait for the store.

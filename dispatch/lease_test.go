@@ -280,7 +280,7 @@ func TestAnotherProcessMayWriteAllTheTime(t *testing.T) {
 	done, failed := make(chan struct{}), make(chan error, 1)
 	go func() {
 		defer close(failed)
-		pace := time.NewTicker(5 * time.Millisecond)
+		pace := time.NewTicker(20 * time.Millisecond)
 		defer pace.Stop()
 		for i := 0; ; i++ {
 			select {
