@@ -21,6 +21,8 @@ func TestMain(m *testing.M) {
 	switch os.Getenv(roleKey) {
 	case "engine":
 		plugins.Serve(fake.New())
+	case "echo":
+		plugins.Serve(&echo{Engine: fake.New()})
 	case "host":
 		host()
 	default:

@@ -22,7 +22,7 @@
 //      PLUGIN_CLIENT_CERT        the agent's one-time certificate, PEM
 //      PLUGIN_MIN_PORT, PLUGIN_MAX_PORT   for platforms without unix sockets; ignore them
 //
-// 2. The engine makes a key and a self-signed certificate for "localhost",
+// 2. The engine makes a key and a self-signed certificate (subject alternative name DNS:localhost),
 //    listens on a unix socket below PLUGIN_UNIX_SOCKET_DIR with TLS 1.2 or newer, and demands
 //    the certificate of PLUGIN_CLIENT_CERT from its client.
 //
@@ -34,8 +34,8 @@
 //    the engine's certificate: DER in base64 without padding ("=" stripped). The
 //    agent gives up when the line has not come within 20 seconds.
 //
-// 4. Beside the Engine service it serves grpc.health.v1.Health with the service "plugin" as SERVING.
-//    go-plugin's broker, stdio and controller services may be missing.
+// 4. It serves the service below on that socket. go-plugin's own services (health, broker,
+//    stdio, controller) may be missing.
 //
 // Standard error is the log: one line a record, either JSON with "@level" (debug, info, warn, error),
 // "@message" and further keys, or text that begins with "[INFO]" and the like. Lines are cut at
