@@ -31,6 +31,9 @@ var template = sync.OnceValues(func() (fs.FS, error) {
 	if err := app.RunAllMigrations(); err != nil {
 		return nil, err
 	}
+	if err := cheapPasswords(app); err != nil {
+		return nil, err
+	}
 	if err := app.ResetBootstrapState(); err != nil {
 		return nil, err
 	}
