@@ -139,12 +139,6 @@ func (e *entry) heal() {
 	}
 }
 
-func (e *entry) failed() bool {
-	e.account.mu.Lock()
-	defer e.account.mu.Unlock()
-	return e.failure != nil
-}
-
 func (e *entry) tell(ev plugins.Event) {
 	if r := e.account.reader; r != nil {
 		ev.ID, ev.At = e.id, time.Now()

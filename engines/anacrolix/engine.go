@@ -35,18 +35,21 @@ var _ plugins.Engine = (*Engine)(nil)
 // New starts an engine that listens on a free port. The caller ends it with Shutdown.
 func New(cfg Config) (*Engine, error) {
 	cfg = cfg.withDefaults()
-	g := guard{cfg.AllowPrivate}
-	client, err := lib.NewClient(cfg.client(g))
-	if err != nil {
-		return nil, fmt.Errorf("starting the torrent client: %w", err)
-	}
-	addDialers(client, g)
 	e := &Engine{
-		cfg: cfg, client: client, logger: cfg.Logger,
+		cfg: cfg, logger: cfg.Logger,
 		budget: &budget{limit: cfg.MemoryBudget}, account: &account{},
 		checks: make(chan struct{}, 1), done: make(chan struct{}),
 		torrents: map[string]*torrent{}, given: generations{},
 	}
+	g := guard{cfg.AllowPrivate}
+	clientConfig := cfg.client(g)
+	clientConfig.DHTOnQuery = e.takesDHTQuery
+	client, err := lib.NewClient(clientConfig)
+	if err != nil {
+		return nil, fmt.Errorf("starting the torrent client: %w", err)
+	}
+	e.client = client
+	addDialers(client, g)
 	go e.tick()
 	return e, nil
 }
@@ -147,7 +150,7 @@ func (e *Engine) Resume(_ context.Context, id string) error {
 
 // Files implements plugins.Engine.
 func (e *Engine) Files(_ context.Context, id string) (list []plugins.File, err error) {
-	err = e.with(id, func(t *torrent) (err error) {
+	err = e.ask(id, func(t *torrent) (err error) {
 		list, err = t.files()
 		return err
 	})
@@ -156,7 +159,7 @@ func (e *Engine) Files(_ context.Context, id string) (list []plugins.File, err e
 
 // Statistics implements plugins.Engine.
 func (e *Engine) Statistics(_ context.Context, id string) (s plugins.Statistics, err error) {
-	err = e.with(id, func(t *torrent) error {
+	err = e.ask(id, func(t *torrent) error {
 		s = t.statistics(time.Now())
 		return nil
 	})
@@ -219,14 +222,23 @@ func (e *Engine) list() []*torrent {
 	return list
 }
 
+// with does something to a torrent, unless the engine has been shut down.
 func (e *Engine) with(id string, do func(*torrent) error) error {
 	e.mu.Lock()
-	t, closed := e.torrents[id], e.closed
+	closed := e.closed
 	e.mu.Unlock()
-	switch {
-	case closed:
+	if closed {
 		return closedError()
-	case t == nil:
+	}
+	return e.ask(id, do)
+}
+
+// ask reads from a torrent, even after Shutdown.
+func (e *Engine) ask(id string, do func(*torrent) error) error {
+	e.mu.Lock()
+	t := e.torrents[id]
+	e.mu.Unlock()
+	if t == nil {
 		return notFoundError(id)
 	}
 	return engineError(do(t))
@@ -249,57 +261,4 @@ func (e *Engine) tick() {
 			e.budget.trim()
 		}
 	}
-}
-
-// order is an AddRequest that was read and found good.
-type order struct {
-	plugins.AddRequest
-	infohash collections.Infohash
-	meta     *collections.Metainfo // nil for a magnet
-	trackers []string
-	webseeds []string
-	peers    []string
-}
-
-func readOrder(req plugins.AddRequest) (*order, error) {
-	if err := req.Validate(); err != nil {
-		return nil, err
-	}
-	o := &order{AddRequest: req, peers: req.Peers}
-	if req.Metainfo != nil {
-		m, err := collections.ParseMetainfo(req.Metainfo)
-		if err != nil {
-			return nil, invalidf("the metainfo: %v", err)
-		}
-		o.meta, o.infohash, o.trackers, o.webseeds = m, m.Infohash, m.Trackers, m.Webseeds
-		return o, o.check()
-	}
-	m, err := collections.ParseMagnet(req.Magnet)
-	if err != nil {
-		return nil, invalidf("the magnet: %v", err)
-	}
-	if m.Infohash == "" {
-		return nil, &plugins.Error{Code: plugins.ErrUnsupported, Message: "this engine cannot do v2-only torrents"}
-	}
-	o.infohash, o.trackers, o.webseeds = m.Infohash, m.Trackers, m.Webseeds
-	o.peers = append(o.peers[:len(o.peers):len(o.peers)], m.Peers...)
-	return o, nil
-}
-
-func (o *order) check() error {
-	for _, i := range o.Selection {
-		if i < 0 || i >= len(o.meta.Files) {
-			return invalidf("the torrent has no file %d", i)
-		}
-	}
-	return checkRanges(o.Skip, o.meta.NumPieces)
-}
-
-func checkRanges(ranges []plugins.Range, pieces int) error {
-	for _, r := range ranges {
-		if r.Begin < 0 || r.Begin > r.End || r.End > pieces {
-			return invalidf("the torrent has no pieces %d to %d", r.Begin, r.End)
-		}
-	}
-	return nil
 }

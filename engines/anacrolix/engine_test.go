@@ -2,6 +2,7 @@ package anacrolix
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"sync"
@@ -264,7 +265,7 @@ func TestErrorsHaveCodes(t *testing.T) {
 		"a folder that is not there":    {e.Add(ctx, plugins.AddRequest{ID: "d", Dir: "/no/such/folder", Metainfo: enginetest.NewPayload(t, enginetest.PayloadFile{Name: "y", Size: 1}).Torrent}), plugins.ErrInvalid},
 		"removing what was never added": {e.Remove(ctx, "nothing"), ""},
 	} {
-		pe, _ := c.err.(*plugins.Error)
+		pe, _ := errors.AsType[*plugins.Error](c.err)
 		if c.code == "" && c.err != nil || c.code != "" && (pe == nil || pe.Code != c.code) {
 			t.Errorf("%s: %v, want %q", name, c.err, c.code)
 		}

@@ -10,6 +10,8 @@ import (
 	"github.com/longshore-project/longshore/plugins"
 )
 
+var errNoMetainfo = &plugins.Error{Code: plugins.ErrNotFound, Message: "the metainfo is not accepted yet"}
+
 func invalidf(format string, args ...any) error {
 	return &plugins.Error{Code: plugins.ErrInvalid, Message: fmt.Sprintf(format, args...)}
 }

@@ -1,6 +1,7 @@
 package anacrolix
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -95,7 +96,7 @@ func (g guard) check(address string) error {
 }
 
 func (g guard) listenPacket(network, addr string) (net.PacketConn, error) {
-	conn, err := net.ListenPacket(network, addr)
+	conn, err := new(net.ListenConfig).ListenPacket(context.Background(), network, addr)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"sort"
 
 	"github.com/longshore-project/longshore/collections"
+	"github.com/longshore-project/longshore/plugins"
 )
 
 // span is a part of the piece space that lies in one file.
@@ -64,4 +65,16 @@ func (l layout) selected(files []int) bitset {
 		mark(i)
 	}
 	return set
+}
+
+// list answers where each file lies.
+func (l layout) list() []plugins.File {
+	list := make([]plugins.File, len(l.Files))
+	for i, f := range l.Files {
+		list[i] = plugins.File{Index: i, Size: f.Size}
+		if f.Wanted() {
+			list[i].Path = f.DiskPath
+		}
+	}
+	return list
 }

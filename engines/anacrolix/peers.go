@@ -26,7 +26,7 @@ func peerAddrs(ctx context.Context, hostPort string) []netip.AddrPort {
 	if err != nil {
 		return nil
 	}
-	port, err := net.LookupPort("tcp", service)
+	port, err := net.DefaultResolver.LookupPort(ctx, "tcp", service)
 	if err != nil {
 		return nil
 	}

@@ -2,12 +2,8 @@ package anacrolix
 
 import (
 	"context"
-	"crypto/sha1"
 	"errors"
-	"io"
-	"io/fs"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -34,10 +30,6 @@ type store struct {
 	onError  func(error)
 }
 
-const hashBuffer = 256 << 10
-
-var zeros [hashBuffer]byte
-
 // openStore opens what is below root. Trusted pieces count at once; other bytes that lie
 // there are unchecked. onError hears of failing writes and must not block.
 func openStore(root *os.Root, m *collections.Metainfo, b *budget, e *entry, onError func(error)) (*store, error) {
@@ -56,35 +48,6 @@ func openStore(root *os.Root, m *collections.Metainfo, b *budget, e *entry, onEr
 	}
 	s.find()
 	return s, nil
-}
-
-// find sets the state of all pieces from the record and the disk.
-func (s *store) find() {
-	for i := range s.pieces {
-		s.pieces[i].store, s.pieces[i].index = s, int32(i)
-	}
-	onDisk, whole := s.survey()
-	trusted := newBitset(len(s.pieces))
-	for i := range s.pieces {
-		switch {
-		case s.record.isReleased(i):
-			s.pieces[i].become(gone)
-		case s.record.isVerified(i) && whole.has(i):
-			s.pieces[i].become(written)
-			trusted.set(i)
-		case onDisk.has(i):
-			s.pieces[i].become(unchecked)
-		}
-	}
-	for i := range s.layout.Files {
-		begin, end := s.layout.filePieces(i)
-		for p := begin; p < end; p++ {
-			if !trusted.has(p) {
-				s.left[i]++
-			}
-		}
-	}
-	s.entry.resume(trusted)
 }
 
 // OpenTorrent implements storage.ClientImpl.
@@ -164,37 +127,6 @@ func (s *store) reserve(begin, end int64) error {
 	return nil
 }
 
-var hashBuffers = sync.Pool{New: func() any { return new([hashBuffer]byte) }}
-
-func (s *store) hashFromDisk(i int) (sum metainfo.Hash, err error) {
-	h := sha1.New()
-	buf := hashBuffers.Get().(*[hashBuffer]byte)
-	defer hashBuffers.Put(buf)
-	for sp := range s.layout.spans(s.layout.pieceBegin(i), s.layout.pieceEnd(i)) {
-		if err := s.hashSpan(h, sp, buf); err != nil {
-			return sum, err
-		}
-	}
-	h.Sum(sum[:0])
-	return sum, nil
-}
-
-func (s *store) hashSpan(h io.Writer, sp span, buf *[hashBuffer]byte) error {
-	for sp.length > 0 {
-		n := min(sp.length, hashBuffer)
-		if !sp.stored {
-			h.Write(zeros[:n])
-		} else if err := s.files.readAt(buf[:n], sp.file, sp.offset); err != nil {
-			return err
-		} else {
-			h.Write(buf[:n])
-		}
-		sp.offset += n
-		sp.length -= n
-	}
-	return nil
-}
-
 // wrote takes a verified and written piece to record and account.
 func (s *store) wrote(i int, resumed bool) {
 	if err := s.record.verify(i); err != nil {
@@ -260,56 +192,6 @@ func (s *store) release(begin, end int) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// survey looks at the files that are there: which pieces have some bytes on disk, and
-// which have all their files as long as they need.
-func (s *store) survey() (onDisk, whole bitset) {
-	onDisk, whole = newBitset(len(s.pieces)), newBitset(len(s.pieces))
-	if !s.anyFiles() {
-		return onDisk, whole
-	}
-	whole.setRange(0, len(s.pieces))
-	for i := range s.layout.Files {
-		if f := &s.layout.Files[i]; f.Wanted() && f.Size > 0 {
-			s.surveyFile(i, onDisk, whole)
-		}
-	}
-	return onDisk, whole
-}
-
-func (s *store) anyFiles() bool {
-	dir, err := s.files.root.Open(".")
-	if err != nil {
-		return false
-	}
-	defer dir.Close()
-	names, _ := dir.Readdirnames(3)
-	for _, n := range names {
-		if !strings.HasPrefix(n, ".longshore-") {
-			return true
-		}
-	}
-	return false
-}
-
-func (s *store) surveyFile(i int, onDisk, whole bitset) {
-	f := &s.layout.Files[i]
-	size := int64(0)
-	if h, err := s.files.acquire(i, false); err == nil {
-		defer s.files.release(h)
-		var info fs.FileInfo
-		if info, err = h.Stat(); err == nil {
-			size = min(info.Size(), f.Size)
-		}
-		for begin, end := range extents(h.File, size) {
-			onDisk.setRange(s.layout.FilePieces(f, begin, end-begin))
-		}
-	}
-	begin, end := s.layout.FilePieces(f, size, f.Size-size)
-	for p := begin; p < end; p++ {
-		whole.clear(p)
-	}
 }
 
 // createEmpty makes the chosen files of no bytes; nil chooses all.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	lib "github.com/anacrolix/torrent"
-	"github.com/anacrolix/torrent/metainfo"
 
 	"github.com/longshore-project/longshore/collections"
 	"github.com/longshore-project/longshore/plugins"
@@ -27,6 +26,7 @@ type torrent struct {
 	stop     context.CancelFunc
 	work     sync.WaitGroup // goroutines that use the store
 	failing  atomic.Bool    // a write failed; nothing is downloaded until it heals
+	private  atomic.Bool    // BEP 27
 
 	mu         sync.Mutex
 	lib        *lib.Torrent // nil while paused
@@ -39,7 +39,6 @@ type torrent struct {
 	closed     bool
 	selected   bitset
 	skipped    bitset
-	released   bitset
 	levels     []lib.PiecePriority // asked for by Prioritise, per piece; nil means normal
 	applied    []lib.PiecePriority // what the library was told
 	traffic    traffic
@@ -86,6 +85,7 @@ func (t *torrent) accept(o *order) error {
 			return err
 		}
 		t.info = o.meta.InfoBytes
+		t.private.Store(o.meta.Private)
 		t.entry.metadata(t.info)
 	}
 	t.selected = t.store.layout.selected(o.Selection)
@@ -113,82 +113,6 @@ func (t *torrent) openStore(m *collections.Metainfo) (err error) {
 	t.applied = make([]lib.PiecePriority, n)
 	t.startCheck()
 	return nil
-}
-
-// join gives the torrent to the library.
-func (t *torrent) join() error {
-	if t.lib == nil {
-		if err := t.register(); err != nil {
-			return err
-		}
-	}
-	if t.store != nil {
-		if err := t.attach(); err != nil {
-			return err
-		}
-	}
-	t.lib.AddTrackers([][]string{announceURLs(t.order.trackers, t.generation)})
-	t.lib.AddWebSeeds(t.order.webseeds)
-	go dialPeers(t.ctx, t.lib, t.order.peers)
-	return nil
-}
-
-func (t *torrent) register() error {
-	l, isNew := t.engine.client.AddTorrentOpt(lib.AddTorrentOpts{
-		InfoHash:                 metainfo.NewHashFromHex(string(t.infohash)),
-		InfoBytes:                t.info,
-		DisableInitialPieceCheck: true,
-		DeferStorageOpen:         true,
-	})
-	if !isNew {
-		return invalidf("this torrent runs already")
-	}
-	l.SetOnWriteChunkError(func(error) {}) // the store tells of it
-	t.lib = l
-	t.generation = t.engine.nextGeneration(t.infohash)
-	t.traffic.begin()
-	clear(t.applied)
-	if t.info == nil {
-		go t.awaitMetadata(l)
-	}
-	return nil
-}
-
-// attach opens the storage for the library, once it knows the metainfo, and tells it what is wanted.
-func (t *torrent) attach() error {
-	if t.lib.Info() == nil {
-		if err := t.lib.SetInfoBytes(t.info); err != nil {
-			return invalidf("the torrent library refuses the metainfo: %v", err)
-		}
-	}
-	if !t.store.active.Load() {
-		if err := t.lib.OpenStorage(t.ctx, t.store); err != nil {
-			return err
-		}
-	}
-	if t.failing.Load() {
-		t.lib.DisallowDataDownload()
-	}
-	t.apply(0, len(t.applied))
-	return nil
-}
-
-func (t *torrent) awaitMetadata(l *lib.Torrent) {
-	select {
-	case <-l.Closed():
-	case <-l.GotInfo():
-		m := l.Metainfo()
-		t.entry.metadata(m.InfoBytes)
-	}
-}
-
-// leave takes the torrent from the library; its connections end.
-func (t *torrent) leave() {
-	if t.lib != nil {
-		t.traffic.end(t.lib.Stats())
-		t.lib.Drop()
-		t.lib = nil
-	}
 }
 
 // pause ends the traffic and brings what is written to the disk.
@@ -237,14 +161,7 @@ func (t *torrent) files() ([]plugins.File, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.store == nil {
-		return nil, &plugins.Error{Code: plugins.ErrNotFound, Message: "the metainfo is not accepted yet"}
+		return nil, errNoMetainfo
 	}
-	list := make([]plugins.File, len(t.store.layout.Files))
-	for i, f := range t.store.layout.Files {
-		list[i] = plugins.File{Index: i, Size: f.Size}
-		if f.Wanted() {
-			list[i].Path = f.DiskPath
-		}
-	}
-	return list, nil
+	return t.store.layout.list(), nil
 }

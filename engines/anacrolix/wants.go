@@ -170,7 +170,7 @@ func (t *torrent) updateCompletion(begin, end int) {
 // checkPieces refuses calls about pieces before there are any, and ranges beyond the last one.
 func (t *torrent) checkPieces(ranges ...plugins.Range) error {
 	if t.store == nil || t.closed {
-		return &plugins.Error{Code: plugins.ErrNotFound, Message: "the metainfo is not accepted yet"}
+		return errNoMetainfo
 	}
 	return checkRanges(ranges, len(t.applied))
 }
