@@ -54,6 +54,7 @@ type API struct {
 	csrfKey   []byte
 	crossSite *http.CrossOriginProtection
 	signIns   *signIns
+	nobody    nobody
 	setup     *setup
 	readiness readiness
 }

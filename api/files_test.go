@@ -87,30 +87,55 @@ func TestTreeOfALargeJobIsPaged(t *testing.T) {
 	s := newServer(t)
 	b := s.signedIn("ann@example.com")
 	var files []testFile
-	for i := range 1500 {
-		files = append(files, testFile{fmt.Sprintf("flat/%04d", i), 1}, testFile{fmt.Sprintf("dirs/%04d/f", i), 2})
+	for i := range collections.WholeTreeFiles + 1 {
+		files = append(files, testFile{fmt.Sprintf("%04d", i), 1})
 	}
 	job := b.mustCreate(newForm().torrent(torrent("T", files...)))
-	if got := outline(b.tree(job.ID, "").Items); got != "T/4500()" {
-		t.Fatalf("without a parent: %s", got)
-	}
-	top := b.tree(job.ID, "?parent=T")
-	if got := outline(top.Items); got != "dirs/3000() flat/1500()" || top.Items[0].FileCount != 1500 {
+	top := b.tree(job.ID, "")
+	if got := outline(top.Items); got != "T/1001()" || top.Items[0].FileCount != len(files) {
 		t.Fatalf("top: %s", got)
 	}
-	for _, parent := range []string{"T/flat", "T/dirs"} {
-		first := b.tree(job.ID, "?parent="+parent)
-		if len(first.Items) != 1000 || first.Next == nil {
-			t.Fatalf("%s: %d nodes, next %v", parent, len(first.Items), first.Next)
+	first := b.tree(job.ID, "?parent=T")
+	if len(first.Items) != 1000 || first.Next == nil {
+		t.Fatalf("%d nodes, next %v", len(first.Items), first.Next)
+	}
+	second := b.tree(job.ID, "?parent=T&after="+*first.Next)
+	if outline(second.Items) != "1000#1000" || second.Next != nil {
+		t.Errorf("then %s, next %v", outline(second.Items), second.Next)
+	}
+}
+
+func TestPagesOfALevelMakeTheWhole(t *testing.T) {
+	s := newServer(t)
+	b := s.signedIn("ann@example.com")
+	job := b.mustCreate(newForm().torrent(torrent("T", append(testFiles, testFile{"q/1/2", 1}, testFile{"q/1/3", 1}, testFile{"q/2", 1})...)))
+	level := func(limit int, after string) *tree {
+		l, err := newLevel(s.app, job.ID, "T", after)
+		if err != nil {
+			t.Fatal(err)
 		}
-		second := b.tree(job.ID, "?parent="+parent+"&after="+*first.Next)
-		if len(second.Items) != 500 || second.Next != nil {
-			t.Errorf("%s: then %d nodes, next %v", parent, len(second.Items), second.Next)
+		l.limit = limit
+		page, err := l.read(collections.RoleUser)
+		if err != nil {
+			t.Fatal(err)
 		}
-		for i, n := range append(first.Items, second.Items...) {
-			if n.Name != fmt.Sprintf("%04d", i) {
-				t.Fatalf("%s: node %d is %s", parent, i, n.Name)
+		return page
+	}
+	whole := level(100, "").Items
+	if len(whole) != 5 {
+		t.Fatalf("the level has %d nodes", len(whole))
+	}
+	for limit := 1; limit <= len(whole); limit++ {
+		var got []any
+		for page, after := level(limit, ""), ""; ; page = level(limit, after) {
+			got = append(got, page.Items...)
+			if page.Next == nil {
+				break
 			}
+			after = *page.Next
+		}
+		if fmt.Sprint(got) != fmt.Sprint(whole) {
+			t.Errorf("pages of %d: %v instead of %v", limit, got, whole)
 		}
 	}
 }

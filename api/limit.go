@@ -23,9 +23,10 @@ const (
 
 // limiter counts events per key in a sliding window.
 type limiter struct {
-	max    int
+	max    int // events per key
 	window time.Duration
 	now    func() time.Time
+	keys   int // remembered at once
 
 	mu     sync.Mutex
 	events map[string][]time.Time
@@ -40,7 +41,7 @@ func (l *limiter) take(key string) (wait time.Duration, ok bool) {
 	if len(events) >= l.max {
 		return events[0].Add(l.window).Sub(now), false
 	}
-	if len(l.events) >= maxLimiterKeys {
+	if len(l.events) >= l.keys {
 		l.forget(now)
 	}
 	l.events[key] = append(events, now)
@@ -65,7 +66,7 @@ func (l *limiter) recent(key string, now time.Time) []time.Time {
 // forget makes room: what is over, else anything.
 func (l *limiter) forget(now time.Time) {
 	for key := range l.events {
-		if len(l.recent(key, now)) == 0 || len(l.events) >= maxLimiterKeys {
+		if len(l.recent(key, now)) == 0 || len(l.events) >= l.keys {
 			delete(l.events, key)
 		}
 	}
@@ -73,13 +74,14 @@ func (l *limiter) forget(now time.Time) {
 
 // signIns limits failed sign-ins per account and per address. An attempt counts from its start, so that many at
 // once cannot slip through, and is given back when it succeeds.
-type signIns struct{ accounts, addresses limiter }
+type signIns struct{ accounts, addresses *limiter }
 
 func newSignIns(now func() time.Time) *signIns {
-	return &signIns{
-		accounts:  limiter{max: signInsPerAccount, window: signInWindow, now: now, events: map[string][]time.Time{}},
-		addresses: limiter{max: signInsPerAddress, window: signInWindow, now: now, events: map[string][]time.Time{}},
-	}
+	return &signIns{accounts: newLimiter(signInsPerAccount, now), addresses: newLimiter(signInsPerAddress, now)}
+}
+
+func newLimiter(max int, now func() time.Time) *limiter {
+	return &limiter{max: max, window: signInWindow, now: now, keys: maxLimiterKeys, events: map[string][]time.Time{}}
 }
 
 // attempt runs try for one account unless it or the address has failed too often; then it answers rate_limited

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pocketbase/pocketbase/core"
+
 	"github.com/longshore-project/longshore/collections"
 	"github.com/longshore-project/longshore/hooks/hookstest"
 )
@@ -93,19 +95,33 @@ func TestDashboardSignInHasTheSameLimits(t *testing.T) {
 
 func TestLimiterForgetsWhenFull(t *testing.T) {
 	now := time.Now()
-	l := limiter{max: 2, window: time.Minute, now: func() time.Time { return now }, events: map[string][]time.Time{}}
-	for i := range maxLimiterKeys + 10 {
-		l.take(fmt.Sprint(i))
+	l := newLimiter(2, func() time.Time { return now })
+	l.keys = 100
+	for i := range 250 {
+		if _, ok := l.take(fmt.Sprint(i)); !ok {
+			t.Fatalf("key %d was refused", i)
+		}
 	}
-	if len(l.events) > maxLimiterKeys {
+	if len(l.events) > l.keys {
 		t.Errorf("%d keys are remembered", len(l.events))
 	}
 }
 
 func TestPasswordOfNobodyCostsAsMuchAsAnyOther(t *testing.T) {
-	user := hookstest.MustCreateUser(t, hookstest.NewApp(t), "ann@example.com", collections.RoleUser)
+	s := newServer(t)
 	cost := func(hash string) string { return strings.Join(strings.Split(hash, "$")[:3], "$") }
-	if real := user.GetString("password:hash"); cost(real) != cost(nobody.Hash) {
-		t.Errorf("a real hash costs %s, nobody's %s", cost(real), cost(nobody.Hash))
+	for i, want := range []int{4, 5} {
+		users, err := s.app.FindCollectionByNameOrId("users")
+		if err != nil {
+			t.Fatal(err)
+		}
+		users.Fields.GetByName("password").(*core.PasswordField).Cost = want
+		if err := s.app.Save(users); err != nil {
+			t.Fatal(err)
+		}
+		user := hookstest.MustCreateUser(t, s.app, fmt.Sprintf("u%d@example.com", i), collections.RoleUser)
+		if real, decoy := cost(user.GetString("password:hash")), cost(s.api.nobody.hashFor(users).Hash); real != decoy {
+			t.Errorf("a real hash costs %s, nobody's %s", real, decoy)
+		}
 	}
 }

@@ -66,7 +66,6 @@ func newServer(t testing.TB, change ...func(*Config)) *server {
 	t.Helper()
 	app := hookstest.NewApp(t)
 	hooks.Bind(app)
-	cheapPasswords(t, app)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -88,21 +87,6 @@ func newServer(t testing.TB, change ...func(*Config)) *server {
 	}
 	s.serve(listener)
 	return s
-}
-
-// cheapPasswords spares the tests bcrypt's cost.
-func cheapPasswords(t testing.TB, app core.App) {
-	t.Helper()
-	for _, name := range []string{"users", core.CollectionNameSuperusers} {
-		c, err := app.FindCollectionByNameOrId(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.Fields.GetByName("password").(*core.PasswordField).Cost = 4
-		if err := app.Save(c); err != nil {
-			t.Fatal(err)
-		}
-	}
 }
 
 func newStore(t testing.TB, s *server) *storage.Local {

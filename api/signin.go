@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/pocketbase/dbx"
@@ -25,7 +26,7 @@ func (a *API) signIn(e *core.RequestEvent) error {
 	}
 	var user *core.Record
 	err := a.signIns.attempt(e, in.Email, func() (err error) {
-		user, err = checkPassword(e.App, in.Email, in.Password)
+		user, err = a.checkPassword(in.Email, in.Password)
 		return err
 	})
 	if err != nil {
@@ -41,20 +42,47 @@ func (a *API) signIn(e *core.RequestEvent) error {
 	return ok(e, signedIn{User: userOf(user), CSRFToken: a.csrfToken(s)})
 }
 
-// nobody is the password of no account, hashed at the cost of the users collection.
-var nobody = core.PasswordFieldValue{Hash: "$2a$10$.5Elh8fgxypNUWhpUUr/xOa2sZm0VIaE0qWuGGl9otUfobb46T1Pq"}
-
 // checkPassword takes as long for an unknown e-mail as for a wrong password.
-func checkPassword(app core.App, email, password string) (*core.Record, error) {
-	user, err := findByEmail(app, "users", email)
+func (a *API) checkPassword(email, password string) (*core.Record, error) {
+	user, err := findByEmail(a.app, "users", email)
 	known := err == nil
 	if known && user.ValidatePassword(password) {
 		return user, nil
 	}
 	if !known {
-		nobody.Validate(password)
+		if err := a.nobody.validate(a.app, password); err != nil {
+			return nil, err
+		}
 	}
 	return nil, collections.Errorf(collections.CodeUnauthorized, "E-mail or password is wrong.")
+}
+
+// nobody is the password of no account, hashed at the cost that those of users are.
+type nobody struct {
+	mu       sync.Mutex
+	cost     int
+	password core.PasswordFieldValue
+}
+
+func (n *nobody) validate(app core.App, password string) error {
+	users, err := app.FindCachedCollectionByNameOrId("users")
+	if err != nil {
+		return err
+	}
+	n.hashFor(users).Validate(password)
+	return nil
+}
+
+func (n *nobody) hashFor(users *core.Collection) core.PasswordFieldValue {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	cost := users.Fields.GetByName(core.FieldNamePassword).(*core.PasswordField).Cost
+	if n.password.Hash == "" || n.cost != cost {
+		somebody := core.NewRecord(users)
+		somebody.SetRandomPassword()
+		n.cost, n.password.Hash = cost, somebody.GetString("password:hash")
+	}
+	return n.password
 }
 
 // limitSuperusers holds the dashboard's sign-in to the same limits as ours: the first admin has one password for both.

@@ -19,6 +19,7 @@ type level struct {
 	jobID  string
 	prefix string // of the paths of this level; "" or ending in "/"
 	at     place
+	limit  int // nodes of a page
 }
 
 // place is a position in the order of (path, index): what comes next is behind it.
@@ -28,7 +29,7 @@ type place struct {
 }
 
 func newLevel(app core.App, jobID, parent, after string) (*level, error) {
-	l := &level{app: app, jobID: jobID, at: place{Index: -1}}
+	l := &level{app: app, jobID: jobID, at: place{Index: -1}, limit: collections.WholeTreeFiles}
 	if parent != "" {
 		l.prefix = parent + "/"
 	}
@@ -49,7 +50,7 @@ func newLevel(app core.App, jobID, parent, after string) (*level, error) {
 func (l *level) read(viewer collections.Role) (*tree, error) {
 	t := &tree{Items: []any{}}
 	for {
-		files, err := l.files(collections.WholeTreeFiles + 1 - len(t.Items))
+		files, err := l.files(l.limit + 1 - len(t.Items))
 		if err != nil || len(files) == 0 {
 			return t, err
 		}
@@ -57,7 +58,7 @@ func (l *level) read(viewer collections.Role) (*tree, error) {
 			if f.Path < l.at.Path { // in a folder that was just passed
 				continue
 			}
-			if len(t.Items) == collections.WholeTreeFiles {
+			if len(t.Items) == l.limit {
 				t.Next = l.at.cursor()
 				return t, nil
 			}
