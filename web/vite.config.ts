@@ -47,7 +47,7 @@ export default defineConfig({
   },
   server: { proxy: { '/api': server, '/storage': server } },
   test: {
-    environment: 'jsdom',
+    environment: 'node',
     include: ['src/**/*.test.{ts,tsx}'],
     setupFiles: ['src/shared/testing/setup.ts'],
     restoreMocks: true,

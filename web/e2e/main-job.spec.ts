@@ -72,6 +72,14 @@ test('from the set-up link to the file, byte for byte', async ({ page }) => {
     expect(await page.evaluate(() => performance.timeOrigin)).toBe(loadedAt);
   });
 
+  await test.step('it pauses and goes on', async () => {
+    const card = page.getByRole('list', { name: 'Downloads' }).getByRole('listitem').first();
+    await card.getByRole('button', { name: 'Pause' }).click();
+    await expect(card.getByText('Paused', { exact: true })).toBeVisible({ timeout: 30_000 });
+    await card.getByRole('button', { name: 'Resume' }).click();
+    await expect(card.getByText('Downloading', { exact: true })).toBeVisible({ timeout: 30_000 });
+  });
+
   await test.step('its files appear and download intact', async () => {
     await page.getByRole('list', { name: 'Downloads' }).getByRole('link').click();
     await expect(page.getByRole('region', { name: 'Files' }).getByRole('list').first()).toBeVisible({ timeout: 60_000 });

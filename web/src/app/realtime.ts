@@ -49,5 +49,6 @@ function refetchAll(client: QueryClient): void {
 }
 
 function tellCompleted(job: Job, open: (job: Job) => void): void {
-  toast.success(`${job.name} is ready`, { action: { label: 'Open it', onClick: () => open(job) } });
+  const isOpen = location.pathname.endsWith(job.id);
+  toast.success(`${job.name} is ready`, isOpen ? {} : { action: { label: 'Open it', onClick: () => open(job) } });
 }

@@ -1,7 +1,7 @@
 import { Dialog } from '@base-ui/react/dialog';
-import { Outlet, useRouter } from '@tanstack/react-router';
+import { Outlet, useLocation, useRouter } from '@tanstack/react-router';
 import { Menu } from 'lucide-react';
-import { useEffect, useState } from 'react';
+import { type RefObject, useEffect, useRef, useState } from 'react';
 import { toast } from 'sonner';
 import { useSession } from '@/features/auth/api/get-session';
 import { Logo } from '@/shared/ui/logo';
@@ -13,6 +13,7 @@ import { SidebarContent } from './sidebar';
 export function Shell() {
   useRealtime();
   useLeaveWhenSessionEnds();
+  const main = useFocusOnNavigation();
   return (
     <div className="min-h-dvh lg:pl-64">
       <a
@@ -25,7 +26,7 @@ export function Shell() {
         <SidebarContent />
       </aside>
       <TopBar />
-      <main id="main" tabIndex={-1} className="aurora mx-auto min-h-[calc(100dvh-3.5rem)] px-4 py-6 outline-none sm:px-6 lg:min-h-dvh lg:px-10 lg:py-9">
+      <main ref={main} id="main" tabIndex={-1} className="aurora mx-auto min-h-[calc(100dvh-3.5rem)] px-4 py-6 outline-none sm:px-6 lg:min-h-dvh lg:px-10 lg:py-9">
         <div className="mx-auto max-w-6xl">
           <Outlet />
         </div>
@@ -59,6 +60,19 @@ function TopBar() {
       </div>
     </header>
   );
+}
+
+/** A page that was navigated to is read out from its beginning, and Tab goes on from there. */
+function useFocusOnNavigation(): RefObject<HTMLElement | null> {
+  const { pathname } = useLocation();
+  const main = useRef<HTMLElement>(null);
+  const last = useRef(pathname);
+  useEffect(() => {
+    if (last.current === pathname) return;
+    last.current = pathname;
+    main.current?.focus({ preventScroll: true });
+  }, [pathname]);
+  return main;
 }
 
 /** When the session ends under an open page, the route's own guard leads to the sign-in page. */

@@ -379,7 +379,7 @@ export interface paths {
         /**
          * A link to a file
          * @description The link needs no session and serves Range requests. 409 `file_incomplete` while the file is not whole in the store; its job may still run.
-         *     `inline` is honoured for pictures, sound, video and plain text; everything else is always an attachment.
+         *     `inline` is honoured for pictures, sound, video, fonts, plain text and PDF; everything else is always an attachment.
          */
         post: operations["signFile"];
         delete?: never;
@@ -507,7 +507,7 @@ export interface components {
             status: components["schemas"]["Status"];
             /** @enum {string} */
             desired: "run" | "pause" | "cancel";
-            /** @description Empty for a .torrent. */
+            /** @description Of a .torrent, one that was made of it. */
             magnet_uri: string;
             /** @description As asked for; empty for the agent's default. */
             engine: string;

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { JobEvent } from '@/shared/api/types';
 import { eventText } from './event-text';
 
-const event = (event_type: JobEvent['event_type'], payload: Record<string, unknown> | null): JobEvent => ({
+const event = (event_type: JobEvent['event_type'], payload: object | null): JobEvent => ({
   id: 'event0000000001',
   job_id: 'job000000000001',
   seq: 1,
@@ -15,8 +15,9 @@ test.each([
   ['created', null, 'Added'],
   ['status', { from: 'queued', to: 'downloading' }, 'Downloading'],
   ['status', { to: 'unheard_of' }, 'Became unheard_of'],
-  ['desired', { from: 'run', to: 'pause' }, 'Pause requested'],
-  ['file_completed', { path: 'a/b.txt' }, 'File ready: a/b.txt'],
+  ['desired', { desired: 'pause' }, 'Asked to pause'],
+  ['file_completed', { files: [4] }, 'A file is ready'],
+  ['file_completed', { files: [0, 1, 2] }, '3 files are ready'],
   ['file_completed', null, 'A file is ready'],
   ['retry', {}, 'Trying again'],
 ] as const)('%s %j reads %s', (type, payload, text) => {

@@ -1,6 +1,6 @@
 import type { JobEvent } from '@/shared/api/types';
 
-const wishes: Record<string, string> = { run: 'Resumed', pause: 'Pause requested', cancel: 'Cancellation requested' };
+const wishes: Record<string, string> = { run: 'Asked to go on', pause: 'Asked to pause', cancel: 'Asked to cancel' };
 
 const statuses: Record<string, string> = {
   queued: 'Back in the queue',
@@ -23,14 +23,19 @@ export function eventText(event: JobEvent): string {
     case 'status':
       return statuses[textOf(payload, 'to')] ?? `Became ${textOf(payload, 'to')}`;
     case 'desired':
-      return wishes[textOf(payload, 'to')] ?? 'Wish changed';
+      return wishes[textOf(payload, 'desired')] ?? 'Wish changed';
     case 'metadata':
       return 'Metadata received';
     case 'file_completed':
-      return textOf(payload, 'path') ? `File ready: ${textOf(payload, 'path')}` : 'A file is ready';
+      return readyText(payload.files);
     case 'retry':
       return 'Trying again';
   }
+}
+
+/** The payload names the indexes of the files that became complete together. */
+function readyText(files: unknown): string {
+  return Array.isArray(files) && files.length > 1 ? `${files.length} files are ready` : 'A file is ready';
 }
 
 function textOf(payload: Record<string, unknown>, key: string): string {

@@ -1,3 +1,4 @@
+// @vitest-environment jsdom
 import { InfiniteQueryObserver, QueryClient } from '@tanstack/react-query';
 import { beforeEach, expect, test } from 'vitest';
 import type { JobDetail, Progress } from '@/shared/api/types';

@@ -2,6 +2,7 @@ import type { QueryClient } from '@tanstack/react-query';
 import type { Job, JobDetail, JobMessage, Progress } from '@/shared/api/types';
 import { jobListQuery, jobQuery, jobsKey, progressKey } from '../api/job-queries';
 import { newerJob, putJob, removeJob } from './job-list';
+import { isRunning } from './job-view';
 
 /** Takes an answer or message about a job into every place of the cache that shows it. */
 export function cacheJob(client: QueryClient, job: Job): void {
@@ -55,6 +56,13 @@ function refetchListUnderWay(client: QueryClient): void {
   if (client.isFetching({ queryKey: jobListQuery.queryKey }) > 0) {
     void client.invalidateQueries({ queryKey: jobListQuery.queryKey });
   }
+}
+
+/** Whether a job that has not ended makes no headway as far as the cache knows. */
+export function standsStill(client: QueryClient, job: Job): boolean {
+  if (job.status === 'queued') return true;
+  const progress = client.getQueryData<Progress | null>(progressKey(job.id));
+  return isRunning(job.status) && progress != null && !moves(progress);
 }
 
 function moves(progress: Progress): boolean {
