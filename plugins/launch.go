@@ -3,6 +3,7 @@ package plugins
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -51,7 +52,7 @@ type Process struct {
 // Launch starts an engine and waits until it answers; ctx bounds the start, not the life. The engine dies with this
 // program. Errors that a new try cannot mend have the code invalid.
 func Launch(ctx context.Context, spec Spec) (*Process, error) {
-	spec, err := spec.ready()
+	spec, err := spec.ready(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +61,7 @@ func Launch(ctx context.Context, spec Spec) (*Process, error) {
 		return nil, err
 	}
 	p := &Process{process: running, cleaned: make(chan struct{})}
-	c := plugin.NewClient(p.config(spec))
+	c := plugin.NewClient(p.config(ctx, spec))
 	stop := context.AfterFunc(ctx, running.killGroup)
 	p.engine, err = dispense(c)
 	stop()
@@ -89,7 +90,7 @@ func dispense(c *plugin.Client) (Engine, error) {
 
 func launchError(spec Spec, err error) error {
 	code := ErrInternal
-	if err == plugin.ErrChecksumsDoNotMatch {
+	if errors.Is(err, plugin.ErrChecksumsDoNotMatch) {
 		code = ErrInvalid
 	}
 	return fmt.Errorf("starting engine %s: %w", spec.Name, &Error{Code: code, Message: err.Error()})
@@ -100,7 +101,7 @@ func (s Spec) logger() *slog.Logger {
 }
 
 // ready fills in defaults and makes the run folder.
-func (s Spec) ready() (Spec, error) {
+func (s Spec) ready(ctx context.Context) (Spec, error) {
 	s.Logger = s.logger()
 	s.Path = cmp.Or(s.Path, selfPath)
 	if !filepath.IsAbs(s.Path) || !filepath.IsAbs(s.RunDir) {
@@ -118,7 +119,7 @@ func (s Spec) ready() (Spec, error) {
 			return s, err
 		}
 	}
-	return s, sweepOnce(s.RunDir, s.Logger)
+	return s, sweepOnce(ctx, s.RunDir, s.Logger)
 }
 
 func (s Spec) command() *exec.Cmd {
@@ -134,7 +135,7 @@ func (s Spec) command() *exec.Cmd {
 	}
 }
 
-func (p *Process) config(spec Spec) *plugin.ClientConfig {
+func (p *Process) config(ctx context.Context, spec Spec) *plugin.ClientConfig {
 	return &plugin.ClientConfig{
 		HandshakeConfig:  handshake,
 		Plugins:          plugin.PluginSet{pluginName: &grpcPlugin{gone: p.process.gone, logger: spec.Logger}},
@@ -142,7 +143,7 @@ func (p *Process) config(spec Spec) *plugin.ClientConfig {
 		AutoMTLS:         true,
 		SkipHostEnv:      true,
 		StartTimeout:     startLimit,
-		Logger:           hostHclog(spec.Logger),
+		Logger:           hostHclog(ctx, spec.Logger),
 		SyncStdout:       printed{spec.Logger},
 		SyncStderr:       printed{spec.Logger},
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: spec.RunDir},
@@ -175,8 +176,10 @@ func (p *Process) Pid() int { return p.process.id() }
 
 // Kill lets the engine flush for at most five seconds, then kills its whole process group and
 // waits until nothing is left of it. It may be called again, and after the process died.
-func (p *Process) Kill() {
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownLimit)
+func (p *Process) Kill() { p.kill(context.Background()) }
+
+func (p *Process) kill(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, shutdownLimit)
 	defer cancel()
 	_ = p.engine.Shutdown(ctx)
 	p.process.killGroup()

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
@@ -138,7 +139,7 @@ func hangEngine(t *testing.T, p *plugins.Process) {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		_, err := p.Engine().Describe(ctx)
-		return err == context.DeadlineExceeded
+		return errors.Is(err, context.DeadlineExceeded)
 	})
 }
 

@@ -44,7 +44,7 @@ func record(to *slog.Logger, line string, crashed bool) {
 	if crashed {
 		level = slog.LevelError
 	}
-	to.Log(context.Background(), level, message)
+	logAt(to, level)(message)
 }
 
 func recordFields(to *slog.Logger, fields map[string]any) {
@@ -54,7 +54,19 @@ func recordFields(to *slog.Logger, fields map[string]any) {
 	for _, key := range slices.Sorted(maps.Keys(fields)) {
 		attrs = append(attrs, key, fields[key])
 	}
-	to.Log(context.Background(), level, message, attrs...)
+	logAt(to, level)(message, attrs...)
+}
+
+func logAt(to *slog.Logger, level slog.Level) func(message string, attrs ...any) {
+	switch level {
+	case slog.LevelError:
+		return to.Error
+	case slog.LevelWarn:
+		return to.Warn
+	case slog.LevelInfo:
+		return to.Info
+	}
+	return to.Debug
 }
 
 // take removes the first of keys that holds a string.
@@ -111,9 +123,9 @@ func engineHclog(w io.Writer) hclog.Logger {
 }
 
 // hostHclog is go-plugin's own log within an agent, for debugging only: what matters comes back as an error.
-func hostHclog(to *slog.Logger) hclog.Logger {
+func hostHclog(ctx context.Context, to *slog.Logger) hclog.Logger {
 	level := hclog.Off
-	if to.Enabled(context.Background(), slog.LevelDebug) {
+	if to.Enabled(ctx, slog.LevelDebug) {
 		level = hclog.Debug
 	}
 	l := hclog.NewInterceptLogger(&hclog.LoggerOptions{Level: level, Output: io.Discard})

@@ -88,7 +88,7 @@ func errorFromWire(ctx context.Context, gone <-chan struct{}, err error, trailer
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return err
 	}
 	s := status.Convert(err)

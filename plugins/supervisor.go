@@ -67,7 +67,7 @@ func (s *Supervisor) once(ctx context.Context, up func(ctx context.Context, p *P
 	}
 	dead()
 	user.Wait()
-	p.Kill()
+	p.kill(context.WithoutCancel(ctx))
 	return nil
 }
 

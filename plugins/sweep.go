@@ -2,6 +2,7 @@ package plugins
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"net"
@@ -20,7 +21,7 @@ var swept struct {
 }
 
 // sweepOnce removes what an earlier host left in runDir, once in this program's life.
-func sweepOnce(runDir string, logger *slog.Logger) error {
+func sweepOnce(ctx context.Context, runDir string, logger *slog.Logger) error {
 	swept.Lock()
 	defer swept.Unlock()
 	if err, ok := swept.dirs[runDir]; ok {
@@ -29,11 +30,11 @@ func sweepOnce(runDir string, logger *slog.Logger) error {
 	if swept.dirs == nil {
 		swept.dirs = map[string]error{}
 	}
-	swept.dirs[runDir] = sweep(runDir, logger)
+	swept.dirs[runDir] = sweep(ctx, runDir, logger)
 	return swept.dirs[runDir]
 }
 
-func sweep(runDir string, logger *slog.Logger) error {
+func sweep(ctx context.Context, runDir string, logger *slog.Logger) error {
 	environs, err := filepath.Glob("/proc/[0-9]*/environ")
 	if err != nil {
 		return err
@@ -44,7 +45,7 @@ func sweep(runDir string, logger *slog.Logger) error {
 			logger.Warn("killed an engine that an earlier host left", "pid", pid)
 		}
 	}
-	return sweepSockets(runDir)
+	return sweepSockets(ctx, runDir)
 }
 
 // killOurs kills pid when its environment says that it is an engine of runDir. The environment is
@@ -54,7 +55,7 @@ func killOurs(pid int, runDir string) bool {
 	if err != nil {
 		return false
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	environ, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
 	if err != nil || !isEngineOf(environ, runDir) {
 		return false
@@ -72,7 +73,7 @@ func isEngineOf(environ []byte, runDir string) bool {
 }
 
 // sweepSockets removes sockets nobody listens on, and go-plugin's empty folders.
-func sweepSockets(runDir string) error {
+func sweepSockets(ctx context.Context, runDir string) error {
 	entries, err := os.ReadDir(runDir)
 	if err != nil {
 		return err
@@ -80,7 +81,7 @@ func sweepSockets(runDir string) error {
 	for _, e := range entries {
 		path := filepath.Join(runDir, e.Name())
 		switch {
-		case e.Type() == os.ModeSocket && refused(path):
+		case e.Type() == os.ModeSocket && refused(ctx, path):
 			_ = os.Remove(path)
 		case e.IsDir():
 			_ = syscall.Rmdir(path)
@@ -89,10 +90,10 @@ func sweepSockets(runDir string) error {
 	return nil
 }
 
-func refused(socket string) bool {
-	conn, err := net.Dial("unix", socket)
+func refused(ctx context.Context, socket string) bool {
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", socket)
 	if err == nil {
-		conn.Close()
+		_ = conn.Close()
 	}
 	return errors.Is(err, syscall.ECONNREFUSED)
 }

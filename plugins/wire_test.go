@@ -2,6 +2,7 @@ package plugins_test
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"slices"
 	"testing"
@@ -119,7 +120,7 @@ func TestTheEndOfAContextIsItsOwnError(t *testing.T) {
 	e := startEcho(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	if err := e.Resume(ctx, "a"); err != context.DeadlineExceeded {
+	if err := e.Resume(ctx, "a"); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a call past its deadline answered %v", err)
 	}
 }

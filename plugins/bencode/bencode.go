@@ -47,17 +47,17 @@ func Decode(b []byte) (v any, rest []byte, err error) {
 	if len(b) == 0 {
 		return nil, nil, ErrMalformed
 	}
-	switch {
-	case b[0] == 'i':
+	switch b[0] {
+	case 'i':
 		digits, rest, ok := bytes.Cut(b[1:], []byte("e"))
 		n, err := strconv.ParseInt(string(digits), 10, 64)
 		if !ok || err != nil {
 			return nil, nil, ErrMalformed
 		}
 		return n, rest, nil
-	case b[0] == 'l':
+	case 'l':
 		return decodeList(b[1:])
-	case b[0] == 'd':
+	case 'd':
 		return decodeDict(b[1:])
 	}
 	return decodeString(b)

@@ -1,7 +1,6 @@
 package enginetest
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -136,22 +135,22 @@ func manyCalls(r *rig) {
 	d := r.run(r.offer(wish{size: 4 << 20}))
 	description, err := r.engine.Describe(r.ctx())
 	r.must(err)
-	calls := []func(ctx context.Context) error{
-		func(ctx context.Context) error { return r.engine.Pause(ctx, d.id) },
-		func(ctx context.Context) error { return r.engine.Resume(ctx, d.id) },
-		func(ctx context.Context) error { _, err := r.engine.Statistics(ctx, d.id); return err },
-		func(ctx context.Context) error { _, err := r.engine.Files(ctx, d.id); return err },
-		func(ctx context.Context) error { return d.tryAdd() },
+	calls := []func() error{
+		func() error { return r.engine.Pause(r.ctx(), d.id) },
+		func() error { return r.engine.Resume(r.ctx(), d.id) },
+		func() error { _, err := r.engine.Statistics(r.ctx(), d.id); return err },
+		func() error { _, err := r.engine.Files(r.ctx(), d.id); return err },
+		func() error { return d.tryAdd() },
 	}
 	if description.Has(plugins.CapRanges) {
-		calls = append(calls, func(ctx context.Context) error {
-			return r.engine.Prioritise(ctx, d.id, []plugins.PriorityRange{{Range: all(d), Priority: plugins.PriorityHigh}})
+		calls = append(calls, func() error {
+			return r.engine.Prioritise(r.ctx(), d.id, []plugins.PriorityRange{{Range: all(d), Priority: plugins.PriorityHigh}})
 		})
 	}
 	var callers sync.WaitGroup
 	for i := range 60 {
 		callers.Go(func() {
-			if err := calls[i%len(calls)](r.ctx()); err != nil {
+			if err := calls[i%len(calls)](); err != nil {
 				r.t.Error(err)
 			}
 		})

@@ -79,7 +79,7 @@ func dialled(r *rig) {
 	o.seeder.Close()
 	o.peers = nil
 	d := r.run(o)
-	r.must(seeder.Dial(d.engineAddr(tracker)))
+	r.must(seeder.Dial(r.ctx(), d.engineAddr(tracker)))
 	d.awaitFinished()
 	d.checkFiles()
 }

@@ -31,7 +31,7 @@ type Leecher struct {
 
 // DialLeecher connects to a peer that has or fetches the payload. Close ends the connection.
 func DialLeecher(addr string, p *Payload) (*Leecher, error) {
-	conn, err := net.Dial("tcp4", addr)
+	conn, err := new(net.Dialer).DialContext(context.Background(), "tcp4", addr)
 	if err != nil {
 		return nil, err
 	}
@@ -39,12 +39,12 @@ func DialLeecher(addr string, p *Payload) (*Leecher, error) {
 		conn: newPeerConn(conn), payload: p, choked: true,
 		has: map[int]bool{}, arrived: map[block][]byte{}, changed: make(chan struct{}),
 	}
-	if err := l.conn.shake(p.Infohash, newPeerID(), true); err != nil {
-		conn.Close()
-		return nil, err
+	err = l.conn.shake(p.Infohash, newPeerID(), true)
+	if err == nil {
+		_, err = conn.Write(appendMessage(nil, msgInterested))
 	}
-	if _, err := conn.Write(appendMessage(nil, msgInterested)); err != nil {
-		conn.Close()
+	if err != nil {
+		l.Close()
 		return nil, err
 	}
 	go l.receive()
@@ -52,7 +52,7 @@ func DialLeecher(addr string, p *Payload) (*Leecher, error) {
 }
 
 // Close ends the connection.
-func (l *Leecher) Close() { l.conn.Close() }
+func (l *Leecher) Close() { _ = l.conn.Close() }
 
 // Has says whether the peer has announced the piece.
 func (l *Leecher) Has(piece int) bool {

@@ -81,7 +81,7 @@ func (r *rig) listen() {
 // crash kills the process as kill -9 does, and launches another.
 func (r *rig) crash() {
 	r.t.Helper()
-	syscall.Kill(r.process.Pid(), syscall.SIGKILL)
+	r.must(syscall.Kill(r.process.Pid(), syscall.SIGKILL))
 	<-r.process.Done()
 	<-r.record.ended
 	r.past = r.record

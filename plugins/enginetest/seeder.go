@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -50,7 +51,7 @@ func NewSeeder(tb testing.TB, p *Payload, options SeederOptions) *Seeder {
 	if options.Host == "" {
 		options.Host = "127.0.0.1"
 	}
-	listener, err := net.Listen("tcp4", net.JoinHostPort(options.Host, "0"))
+	listener, err := new(net.ListenConfig).Listen(tb.Context(), "tcp4", net.JoinHostPort(options.Host, "0"))
 	if err != nil {
 		tb.Fatalf("the seeder: %v", err)
 	}
@@ -61,7 +62,7 @@ func NewSeeder(tb testing.TB, p *Payload, options SeederOptions) *Seeder {
 	s.work.Go(s.accept)
 	tb.Cleanup(s.Close)
 	for _, tracker := range options.Trackers {
-		if err := s.announce(tracker); err != nil {
+		if err := s.announce(tb.Context(), tracker); err != nil {
 			tb.Fatalf("the seeder: %v", err)
 		}
 	}
@@ -125,8 +126,8 @@ func (s *Seeder) Heard() int {
 func (s *Seeder) SetRate(rate int64) { s.pace.set(rate) }
 
 // Dial connects to a peer and serves it.
-func (s *Seeder) Dial(addr string) error {
-	conn, err := net.Dial("tcp4", addr)
+func (s *Seeder) Dial(ctx context.Context, addr string) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp4", addr)
 	if err != nil {
 		return err
 	}
@@ -139,7 +140,7 @@ func (s *Seeder) Close() {
 	s.mu.Lock()
 	s.closed = true
 	for c := range s.conns {
-		c.Close()
+		_ = c.Close()
 	}
 	s.mu.Unlock()
 	s.listener.Close()
@@ -148,7 +149,7 @@ func (s *Seeder) Close() {
 }
 
 // announce is one announce of BEP 3. It names the seeder's address, because the request comes from another.
-func (s *Seeder) announce(tracker string) error {
+func (s *Seeder) announce(ctx context.Context, tracker string) error {
 	infohash, err := hex.DecodeString(string(s.payload.Infohash))
 	if err != nil {
 		return err
@@ -161,7 +162,11 @@ func (s *Seeder) announce(tracker string) error {
 		"info_hash": {string(infohash)}, "peer_id": {s.id}, "ip": {host}, "port": {port},
 		"uploaded": {"0"}, "downloaded": {"0"}, "left": {"0"}, "compact": {"1"}, "event": {"started"},
 	}
-	resp, err := http.Get(tracker + "?" + q.Encode())
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, tracker+"?"+q.Encode(), nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return err
 	}
@@ -188,7 +193,7 @@ func (s *Seeder) serve(conn net.Conn, dialled bool) {
 	c := &seederConn{peerConn: newPeerConn(conn), seeder: s}
 	c.changed.L = &c.mu
 	if !s.enter(c) {
-		conn.Close()
+		_ = conn.Close()
 		return
 	}
 	s.work.Go(func() {
@@ -207,7 +212,7 @@ func (s *Seeder) enter(c *seederConn) bool {
 }
 
 func (s *Seeder) leave(c *seederConn) {
-	c.Close()
+	_ = c.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)

@@ -69,7 +69,7 @@ func (c *seederConn) say(b []byte) {
 }
 
 func (c *seederConn) end() {
-	c.Close()
+	_ = c.Close()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ended = true
@@ -177,7 +177,7 @@ func (c *seederConn) handleMetadata(request bencode.Dict) {
 
 // send writes what is queued until the connection ends.
 func (c *seederConn) send() {
-	defer c.Close()
+	defer c.end()
 	var out []byte
 	for {
 		control, blocks := c.next()
@@ -228,7 +228,7 @@ func (s *Seeder) appendBlock(b []byte, want block) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(want.begin))
 	b = slices.Grow(b, want.length)
 	data := b[len(b) : len(b)+want.length]
-	s.payload.ReadAt(data, int64(want.piece)*s.payload.PieceLength+int64(want.begin))
+	_, _ = s.payload.ReadAt(data, int64(want.piece)*s.payload.PieceLength+int64(want.begin))
 	if within(s.options.Corrupt, want.piece) {
 		data[0] ^= 0xff
 	}

@@ -68,7 +68,7 @@ func (tr *Tracker) announce(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	peer, ok := announcer(r.RemoteAddr, q)
 	if !ok || len(q.Get("info_hash")) != 20 {
-		w.Write(bencode.Encode(bencode.Dict{"failure reason": "malformed announce"}))
+		_, _ = w.Write(bencode.Encode(bencode.Dict{"failure reason": "malformed announce"}))
 		return
 	}
 	infohash := hexInfohash([]byte(q.Get("info_hash")))
@@ -82,7 +82,7 @@ func (tr *Tracker) announce(w http.ResponseWriter, r *http.Request) {
 		s.peers[peer] = true
 	}
 	// A short interval lets a peer that came later be found within a test.
-	w.Write(bencode.Encode(bencode.Dict{"interval": int64(2), "min interval": int64(1), "peers": s.compact(peer)}))
+	_, _ = w.Write(bencode.Encode(bencode.Dict{"interval": int64(2), "min interval": int64(1), "peers": s.compact(peer)}))
 }
 
 // announcer is the sender's address, or the one it names, with the port it listens on.

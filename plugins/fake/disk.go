@@ -59,7 +59,7 @@ func (d disk) each(piece int, do func(file int, begin, end, at int64) error) err
 
 func (d disk) write(piece int) error {
 	data := make([]byte, d.payload.PieceSize(piece))
-	d.payload.ReadAt(data, int64(piece)*d.payload.PieceLength)
+	_, _ = d.payload.ReadAt(data, int64(piece)*d.payload.PieceLength)
 	return d.each(piece, func(file int, begin, end, at int64) error {
 		return d.open(file, os.O_WRONLY, func(f *os.File) error {
 			_, err := f.WriteAt(data[begin:end], at)

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -35,7 +36,7 @@ func Make(spec Spec) (*Payload, error) {
 	return p, err
 }
 
-// ReadAt reads the piece space: the files one after another.
+// ReadAt reads the piece space, the files one after another. It never fails.
 func (p *Payload) ReadAt(b []byte, off int64) (int, error) {
 	for n := 0; n < len(b); {
 		var word [8]byte
@@ -87,7 +88,7 @@ func (p *Payload) Hashes() map[string]string {
 			continue
 		}
 		h := sha256.New()
-		io.Copy(h, p.Open(i))
+		_, _ = io.Copy(h, p.Open(i))
 		hashes[f.Path] = hex.EncodeToString(h.Sum(nil))
 	}
 	return hashes
@@ -124,12 +125,12 @@ func (p *Payload) Equal(i int, r io.Reader) bool {
 	want := p.Open(i)
 	a, b := make([]byte, 256<<10), make([]byte, 256<<10)
 	for {
-		n, errA := io.ReadFull(want, a)
-		m, errB := io.ReadFull(r, b)
-		if !bytes.Equal(a[:n], b[:m]) || errA != errB {
+		n, end := io.ReadFull(want, a)
+		m, err := io.ReadFull(r, b)
+		if !bytes.Equal(a[:n], b[:m]) || !errors.Is(err, end) {
 			return false
 		}
-		if errA != nil {
+		if end != nil {
 			return true
 		}
 	}

@@ -2,7 +2,7 @@ package payload
 
 import (
 	"crypto/sha1"
-	"encoding/binary"
+	"fmt"
 	"hash/fnv"
 	"io"
 	"runtime"
@@ -65,11 +65,12 @@ func (s Spec) pieceLength() int64 {
 }
 
 func (s Spec) seed() uint64 {
-	h := fnv.New64a()
+	var names []byte
 	for _, f := range s.Files {
-		io.WriteString(h, f.Name)
-		binary.Write(h, binary.LittleEndian, f.Size)
+		names = fmt.Appendf(names, "%s %d\n", f.Name, f.Size)
 	}
+	h := fnv.New64a()
+	h.Write(names)
 	return h.Sum64() ^ s.Seed
 }
 
