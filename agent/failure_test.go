@@ -50,8 +50,8 @@ func TestEnginesThatFailInEachWay(t *testing.T) {
 			req.Engine = test.engine
 			a.mustStart(req)
 			cp.await("the job failed", func() bool { return j.last.State == collections.AgentFailed })
-			if j.last.Code != test.code || j.last.Final != test.final || j.last.Message == "" {
-				t.Errorf("told was %s, final %v: %q", j.last.Code, j.last.Final, j.last.Message)
+			if told := cp.see(j).last; told.Code != test.code || told.Final != test.final || told.Message == "" {
+				t.Errorf("told was %s, final %v: %q", told.Code, told.Final, told.Message)
 			}
 			cp.with(func() { j.ended = true })
 			eventually(t, "job and data are gone", a.idle)
@@ -125,8 +125,8 @@ func TestAFullDiskIsAReasonAndNoFailure(t *testing.T) {
 	a := cp.agent(t.TempDir())
 	a.mustStart(torrent.start("job1", 1))
 	cp.await("the full disk is told", func() bool { return j.last.Code == collections.CodeDiskFull })
-	if j.last.State != collections.AgentDownloading {
-		t.Errorf("the state told is %s", j.last.State)
+	if told := cp.see(j).last; told.State != collections.AgentDownloading {
+		t.Errorf("the state told is %s", told.State)
 	}
 	cp.await("the job is complete", func() bool { return j.ended })
 	j = cp.see(j)

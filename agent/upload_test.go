@@ -84,8 +84,8 @@ func TestAStoreThatIsDownHoldsTheJobUpAndNoMore(t *testing.T) {
 	a := cp.agent(t.TempDir(), eager)
 	a.mustStart(torrent.start("job1", 1))
 	cp.await("the trouble is told", func() bool { return j.last.Code == collections.CodeUploadFailed })
-	if j.last.State == collections.AgentFailed || !strings.Contains(j.last.Message, "503") {
-		t.Errorf("told was %s: %q", j.last.State, j.last.Message)
+	if told := cp.see(j).last; told.State == collections.AgentFailed || !strings.Contains(told.Message, "503") {
+		t.Errorf("told was %s: %q", told.State, told.Message)
 	}
 	down.Store(false)
 	cp.await("the job is complete", func() bool { return j.ended })
@@ -136,7 +136,7 @@ func TestNothingIsLostWhileTheControlPlaneIsAway(t *testing.T) {
 			t.Errorf("part %v was PUT %d times", ref, n)
 		}
 	}
-	checkSequence(t, cp.reports)
+	cp.with(func() { checkSequence(t, cp.reports) })
 }
 
 // checkSequence holds the reports' numbers against the rule: from 1, growing by each report of one start.
@@ -195,8 +195,8 @@ func TestWhatTheStoreLostIsFetchedAgainWhenItIsNotOnDisk(t *testing.T) {
 	})
 	a.mustStart(req)
 	cp.await("all is told again", func() bool { return len(j.done) == 3 })
-	if j.last.Downloaded > 6*mib {
-		t.Errorf("%d bytes were fetched for a part of 5 MiB", j.last.Downloaded)
+	if fetched := cp.see(j).last.Downloaded; fetched > 6*mib {
+		t.Errorf("%d bytes were fetched for a part of 5 MiB", fetched)
 	}
 	cp.with(func() {
 		delete(j.done, collections.PartRef{File: 0, Number: 1})
