@@ -7,6 +7,8 @@ import (
 	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/hook"
+
+	"github.com/longshore-project/longshore/collections"
 )
 
 // open lists PocketBase's own routes that others than superusers may call, by their patterns.
@@ -36,24 +38,30 @@ var openByToken = []string{
 
 // gate keeps all others out of PocketBase's own API: its record routes know neither CSRF tokens nor our rules.
 func (a *API) gate() *hook.Handler[*core.RequestEvent] {
+	small := apis.BodyLimit(collections.MaxJSONBytes)
 	return &hook.Handler[*core.RequestEvent]{
 		Id:       "longshoreGate",
 		Priority: apis.DefaultSuperuserIPsWhitelistMiddlewarePriority + 1,
 		Func: func(e *core.RequestEvent) error {
-			if e.HasSuperuserAuth() || mayPass(e) {
+			switch {
+			case e.HasSuperuserAuth(), !isPocketBases(e.Request.Pattern):
 				return e.Next()
+			case mayPass(e):
+				return small.Func(e)
 			}
 			return e.ForbiddenError("Only superusers may use this route.", nil)
 		},
 	}
 }
 
+func isPocketBases(pattern string) bool {
+	_, path, _ := strings.Cut(pattern, " ")
+	return strings.HasPrefix(path, "/api/") && !strings.HasPrefix(path, prefix+"/")
+}
+
 func mayPass(e *core.RequestEvent) bool {
 	pattern := e.Request.Pattern
-	_, path, _ := strings.Cut(pattern, " ")
 	switch {
-	case !strings.HasPrefix(path, "/api/"), strings.HasPrefix(path, prefix+"/"):
-		return true
 	case slices.Contains(openToSuperusers, pattern):
 		return e.Request.PathValue("collection") == core.CollectionNameSuperusers
 	case slices.Contains(openByToken, pattern):

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/longshore-project/longshore/collections"
@@ -66,4 +68,41 @@ func TestDashboardSignsInAndReads(t *testing.T) {
 	if got := b.do(b.request("POST", "/api/collections/_superusers/auth-refresh", nil, auth)); got.status != 200 {
 		t.Errorf("auth-refresh: %d %s", got.status, got.body)
 	}
+}
+
+func TestGuestsCannotFillPocketBasesMemory(t *testing.T) {
+	s := newServer(t)
+	b := s.browser()
+	for _, path := range []string{"/api/realtime", "/api/collections/_superusers/auth-with-password"} {
+		body := `{"clientId":"` + strings.Repeat("x", collections.MaxJSONBytes) + `"}`
+		if got := b.do(b.request("POST", path, body)); got.status != 413 {
+			t.Errorf("%s: %d %s", path, got.status, got.body)
+		}
+		sent := &countingReader{r: io.MultiReader(strings.NewReader(`{"clientId":"`), io.LimitReader(xs{}, 64<<20))}
+		r := b.request("POST", path, nil, header("Content-Type", "application/json"))
+		r.Body, r.ContentLength = io.NopCloser(sent), -1
+		if got := b.do(r); got.status < 400 || sent.n.Load() > 24<<20 {
+			t.Errorf("%s, without a length: %d after %d bytes", path, got.status, sent.n.Load())
+		}
+	}
+}
+
+type countingReader struct {
+	r io.Reader
+	n atomic.Int64
+}
+
+func (c *countingReader) Read(b []byte) (int, error) {
+	n, err := c.r.Read(b)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+type xs struct{}
+
+func (xs) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = 'x'
+	}
+	return len(b), nil
 }

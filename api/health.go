@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/pocketbase/pocketbase/core"
@@ -13,6 +15,7 @@ import (
 const (
 	readyKept    = 2 * time.Second // how long an answer is given again
 	readyTimeout = 5 * time.Second
+	minFreeBytes = 64 << 20 // in the data folder, for the database
 )
 
 type health struct {
@@ -50,7 +53,7 @@ func (a *API) checkAll() error {
 	defer cancel()
 	failed := map[string]any{}
 	for name, check := range map[string]func(context.Context) error{
-		"database": a.checkDatabase, "store": a.Store.Check, "agent": a.Ready,
+		"database": a.checkDatabase, "disk": a.checkDisk, "store": a.Store.Check, "agent": a.Ready,
 	} {
 		if check == nil {
 			continue
@@ -69,4 +72,15 @@ func (a *API) checkAll() error {
 func (a *API) checkDatabase(ctx context.Context) error {
 	var one int
 	return a.app.NonconcurrentDB().NewQuery("SELECT 1").WithContext(ctx).Row(&one)
+}
+
+func (a *API) checkDisk(context.Context) error {
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(a.app.DataDir(), &fs); err != nil {
+		return err
+	}
+	if free := fs.Bavail * uint64(fs.Bsize); free < minFreeBytes {
+		return fmt.Errorf("the data folder has %d bytes left", free)
+	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net/url"
 	"slices"
 	"strconv"
@@ -151,7 +152,14 @@ func (c *cursor) parse(s string) error {
 	if err != nil {
 		return err
 	}
-	return json.Unmarshal(b, c)
+	if err := json.Unmarshal(b, c); err != nil {
+		return err
+	}
+	switch c.Value.(type) {
+	case string, float64:
+		return nil
+	}
+	return errors.New("the value is of no column")
 }
 
 func intOr(s string, otherwise int) int {

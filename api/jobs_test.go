@@ -325,12 +325,17 @@ func TestSelectingFiles(t *testing.T) {
 	if job.Status != collections.StatusAwaitingSelection {
 		t.Fatalf("it is %s", job.Status)
 	}
+	st := b.stream()
+	b.subscribe(st, []string{"files/*"})
 	path := "/jobs/" + job.ID + "/select"
 	b.call("POST", path, map[string]any{"selection": []int{7}}).want(t, 400, collections.CodeInvalidInput)
 	b.call("POST", path, map[string]any{"selection": []int{}}).want(t, 400, collections.CodeInvalidInput)
 	b.call("POST", path, map[string]any{"selection": []int{2, 0, 0}}).into(t, 200, &job)
 	if job.Status != collections.StatusQueued || job.SizeBytes != 50 {
 		t.Errorf("now %+v", job)
+	}
+	if line := st.until(t, `"path":"T/b"`); !strings.Contains(line, `"selected":false`) {
+		t.Errorf("heard %s", line)
 	}
 	if counts := b.detail(job.ID).FileCounts; counts != (fileCounts{Total: 3, Selected: 2}) {
 		t.Errorf("files %+v", counts)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/longshore-project/longshore/collections"
 	"github.com/longshore-project/longshore/hooks"
+	"github.com/longshore-project/longshore/progress"
 )
 
 func (a *API) selectFiles(e *core.RequestEvent) error {
@@ -28,7 +29,20 @@ func (a *API) selectFiles(e *core.RequestEvent) error {
 	job, err = hooks.ChangeJob(e.App, job.Id, func(tx core.App, job *core.Record) error {
 		return choose(tx, job, selection)
 	})
+	if err == nil {
+		a.tellFiles(e.App, job)
+	}
 	return a.answerJob(e, job, err)
+}
+
+// tellFiles has the owner's browsers hear of the job's files. More than a few are told as one.
+func (a *API) tellFiles(app core.App, job *core.Record) {
+	var ids []string
+	err := app.DB().Select("id").From("files").Where(dbx.HashExp{"job_id": job.Id}).Limit(progress.MaxFileMessages + 1).Column(&ids)
+	if err != nil {
+		a.Logger.Warn("changed files could not be told", "job", job.Id, "error", err)
+	}
+	a.Board.FilesChanged(job.GetString("user_id"), job.Id, ids)
 }
 
 // choose gives a waiting job its selection and puts it into the queue.

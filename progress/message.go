@@ -18,8 +18,8 @@ const (
 	topicFiles       = "files/*"
 )
 
-// maxFileMessages is how many files of one transaction are told one by one; more are one resync.
-const maxFileMessages = 100
+// MaxFileMessages is how many files of one transaction are told one by one; more are one resync.
+const MaxFileMessages = 100
 
 // message is a record's newest value for the listeners of its topics.
 type message struct {
@@ -90,7 +90,7 @@ func (b *Board) FilesChanged(owner, jobID string, fileIDs []string) {
 	if len(fileIDs) == 0 || len(b.conns.of(owner, func(*client) bool { return true })) == 0 {
 		return
 	}
-	if len(fileIDs) > maxFileMessages {
+	if len(fileIDs) > MaxFileMessages {
 		b.resyncFiles(owner, jobID)
 		return
 	}

@@ -361,7 +361,7 @@ func TestChangedFilesAreToldToTheirOwner(t *testing.T) {
 		if want := map[bool]int{true: 5, false: 4}[owner == ann]; len(got) != want || shown != (owner == root) {
 			t.Errorf("%s heard %v", owner.Email(), got)
 		}
-		s.board.FilesChanged(owner.Id, "jjjjjjjjjjjjjjj", s.files(owner, maxFileMessages+1))
+		s.board.FilesChanged(owner.Id, "jjjjjjjjjjjjjjj", s.files(owner, MaxFileMessages+1))
 		if got := c.fence(owner); len(got) != 1 || got[0].data != `{"action":"resync","job_id":"jjjjjjjjjjjjjjj"}` {
 			t.Errorf("of many files %s heard %v", owner.Email(), got)
 		}
