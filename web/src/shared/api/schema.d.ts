@@ -536,7 +536,7 @@ export interface components {
         };
         JobDetail: {
             job: components["schemas"]["Job"];
-            /** @description Null unless the job runs. */
+            /** @description The last figures; null before it first runs and after its end. */
             progress: components["schemas"]["Progress"] | null;
             /** @description Why it stands still; null when it does not. */
             verdict: components["schemas"]["Verdict"] | null;
