@@ -45,17 +45,16 @@ type session struct {
 	culprits map[*job]bool // a call for them was not answered in time
 }
 
-// findEngines makes a host for each configured engine, then for each executable in the engine folder.
+// findEngines makes a host for each configured engine, then for each executable in the engine
+// folder; those get the first configured engine's environment.
 func (a *Agent) findEngines() ([]*host, error) {
 	specs := slices.Clone(a.cfg.Engines)
-	found, err := filepath.Glob(filepath.Join(a.cfg.EngineDir, enginePrefix+"*"))
-	if err != nil || a.cfg.EngineDir == "" {
-		found = nil
+	var env []string
+	if len(specs) > 0 {
+		env = specs[0].Env
 	}
-	for _, path := range found {
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
-			specs = append(specs, plugins.Spec{Name: strings.TrimPrefix(filepath.Base(path), enginePrefix), Path: path})
-		}
+	for _, path := range executables(a.cfg.EngineDir) {
+		specs = append(specs, plugins.Spec{Name: strings.TrimPrefix(filepath.Base(path), enginePrefix), Path: path, Env: env})
 	}
 	var hosts []*host
 	for _, spec := range specs {
@@ -65,6 +64,26 @@ func (a *Agent) findEngines() ([]*host, error) {
 		hosts = append(hosts, a.newHost(spec))
 	}
 	return hosts, nil
+}
+
+// executables lists the engines in a folder; without one there are none.
+func executables(dir string) (paths []string) {
+	if dir == "" {
+		return nil
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil
+	}
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		info, err := os.Stat(path)
+		if strings.HasPrefix(e.Name(), enginePrefix) && err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			paths = append(paths, path)
+		}
+	}
+	return paths
 }
 
 func (a *Agent) newHost(spec plugins.Spec) *host {

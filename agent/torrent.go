@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -294,7 +293,8 @@ func (j *job) removeTorrent(ctx context.Context, s *session, id string) {
 	if s == nil {
 		return
 	}
-	if err := s.remove(ctx, j, id); err != nil && !errors.Is(ctx.Err(), context.Canceled) {
+	err := s.remove(ctx, j, id)
+	if err != nil && ctx.Err() == nil && plugins.EngineError(err).Code != plugins.ErrClosed {
 		j.log.Warn("the engine did not let go of the torrent", "error", err)
 	}
 	j.host.drop(id)
