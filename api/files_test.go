@@ -127,13 +127,11 @@ func TestPagesOfALevelMakeTheWhole(t *testing.T) {
 	}
 	for limit := 1; limit <= len(whole); limit++ {
 		var got []any
-		for page, after := level(limit, ""), ""; ; page = level(limit, after) {
+		page := level(limit, "")
+		for ; page.Next != nil; page = level(limit, *page.Next) {
 			got = append(got, page.Items...)
-			if page.Next == nil {
-				break
-			}
-			after = *page.Next
 		}
+		got = append(got, page.Items...)
 		if fmt.Sprint(got) != fmt.Sprint(whole) {
 			t.Errorf("pages of %d: %v instead of %v", limit, got, whole)
 		}

@@ -114,7 +114,7 @@ func asInvalidRequest(err error) error {
 
 // collect walks a tree of errors: those of one body are a MultiError inside a RequestError.
 func collect(err error, fields map[string]any) {
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // the tree is walked, not searched
 	case openapi3.MultiError:
 		for _, err := range e {
 			collect(err, fields)

@@ -1,6 +1,7 @@
 package progress
 
 import (
+	"errors"
 	"net/http"
 	"regexp"
 	"time"
@@ -68,7 +69,7 @@ func (b *Board) subscribe(e *core.RealtimeSubscribeRequestEvent) error {
 	if !b.conns.assign(c, h) {
 		return e.TooManyRequestsError("Too many realtime connections are open.", nil)
 	}
-	c.Set(SessionKey, e.RequestEvent.Get(SessionKey))
+	c.Set(SessionKey, e.Get(SessionKey))
 	return e.Next()
 }
 
@@ -96,8 +97,8 @@ func (b *Board) limitWrite(e *core.RealtimeMessageEvent) error {
 	if err := rc.SetWriteDeadline(time.Now().Add(b.writeLimit)); err != nil {
 		return err
 	}
-	defer rc.SetWriteDeadline(time.Time{})
-	return e.Next()
+	err := e.Next()
+	return errors.Join(err, rc.SetWriteDeadline(time.Time{}))
 }
 
 // checkUser ends the connections that a change of their user has made invalid.
