@@ -42,12 +42,13 @@ type Dispatcher struct {
 	issuer string
 	client *http.Client
 
-	ctx  context.Context // ends with Stop
-	stop context.CancelFunc
-	work sync.WaitGroup
-	wake chan struct{} // the queue may have changed
-	reap chan struct{} // an object may be deleting
-	fin  *finisher
+	ctx    context.Context // ends with Stop
+	stop   context.CancelFunc
+	work   sync.WaitGroup
+	wake   chan struct{} // the queue may have changed
+	looked time.Time     // at the queue; the pump's own
+	reap   chan struct{} // an object may be deleting
+	fin    *finisher
 
 	mu     sync.Mutex
 	leases map[string]*lease // by job

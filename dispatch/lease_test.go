@@ -306,3 +306,31 @@ func TestAnotherProcessMayWriteAllTheTime(t *testing.T) {
 	r.must(<-failed)
 	r.mustFold(job.Id)
 }
+
+func TestAJobGoesBackToTheAgentThatHoldsItsData(t *testing.T) {
+	r := newRig(t)
+	a := r.newAgent(false)
+	a.report()
+	job := r.addTorrent(r.user, metainfo(t, "t", testFile{"a", 1000}), nil)
+	a.started(1)
+	nearer := r.newAgent(true) // would be chosen otherwise
+	nearer.report()
+	a.restart()
+	a.report(collections.JobReport{JobID: job.Id, Attempt: 1, State: collections.AgentHeld})
+	if got := a.started(2); got.JobID != job.Id || got.Attempt != 2 {
+		t.Fatalf("got %+v", got)
+	}
+}
+
+func TestAJobBehindAThousandThatCannotRunIsPlaced(t *testing.T) {
+	r := newRig(t)
+	a := r.newAgent(false)
+	for range 1001 {
+		hookstest.MustCreateJob(t, r.app, r.user, func(job *core.Record) { job.Set("engine", "missing") })
+	}
+	job := r.addTorrent(r.user, metainfo(t, "t", testFile{"a", 1000}), nil)
+	a.report()
+	if got := a.started(1).JobID; got != job.Id {
+		t.Fatalf("got %s", got)
+	}
+}

@@ -11,8 +11,10 @@ import (
 	"github.com/longshore-project/longshore/progress"
 )
 
-// queuePage is how many due jobs one look at the queue judges.
-const queuePage = 1000
+const (
+	queuePage    = 1000 // due jobs judged at once
+	lookInterval = time.Second
+)
 
 var noVerdict = progress.Verdict{}
 
@@ -40,13 +42,31 @@ func (d *Dispatcher) pumpLoop() {
 	}
 }
 
-// pump hands due jobs, oldest first, to agents with free slots.
+// pump hands due jobs, oldest first, to agents with free slots, and notes why the others wait. While no
+// agent has room, a storm of commits makes it look once a second only.
 func (d *Dispatcher) pump() error {
-	jobs, err := all[queuedJob](d.App, `SELECT id, infohash, engine FROM jobs WHERE status = 'queued' AND desired = 'run' AND waits_for = ''
-		AND next_attempt_at <= {:now} ORDER BY created_at, id LIMIT {:limit}`, dbx.Params{"now": stamp(d.Now()), "limit": queuePage})
-	if err != nil {
-		return err
+	d.mu.Lock()
+	full := !hasRoom(d.room())
+	d.mu.Unlock()
+	if full && time.Since(d.looked) < lookInterval {
+		return nil
 	}
+	d.looked = time.Now()
+	for page := 0; ; page++ {
+		jobs, err := all[queuedJob](d.App, `SELECT id, infohash, engine FROM jobs WHERE status = 'queued' AND desired = 'run' AND waits_for = ''
+			AND next_attempt_at <= {:now} ORDER BY created_at, id LIMIT {:limit} OFFSET {:offset}`,
+			dbx.Params{"now": stamp(d.Now()), "limit": queuePage, "offset": page * queuePage})
+		if err != nil {
+			return err
+		}
+		d.placeAll(jobs)
+		if len(jobs) < queuePage {
+			return nil
+		}
+	}
+}
+
+func (d *Dispatcher) placeAll(jobs []queuedJob) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	room := d.room()
@@ -61,7 +81,10 @@ func (d *Dispatcher) pump() error {
 			d.work.Go(func() { d.place(s.agent, job) })
 		}
 	}
-	return nil
+}
+
+func hasRoom(room []*space) bool {
+	return slices.ContainsFunc(room, func(s *space) bool { return s.free > 0 })
 }
 
 // untilNextDue answers how long the pump may sleep.
@@ -70,14 +93,15 @@ func (d *Dispatcher) untilNextDue() time.Duration {
 		Next string `db:"next"`
 	}](d.App, `SELECT COALESCE(MIN(next_attempt_at), '') AS next FROM jobs WHERE status = 'queued' AND next_attempt_at > {:now}`,
 		dbx.Params{"now": stamp(d.Now())})
+	wait := min(d.Sweep, lookInterval)
 	if err != nil || row.Next == "" {
-		return d.Sweep
+		return wait
 	}
 	due, err := time.Parse(stampLayout, row.Next)
 	if err != nil {
-		return d.Sweep
+		return wait
 	}
-	return max(time.Millisecond, min(d.Sweep, due.Sub(d.Now())))
+	return max(time.Millisecond, min(wait, due.Sub(d.Now())))
 }
 
 func (d *Dispatcher) placing(jobID string) bool {
