@@ -1,0 +1,108 @@
+package bench
+
+import (
+	"bytes"
+	"encoding/json"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const qbittorrentConfig = `[LegalNotice]
+Accepted=true
+
+[BitTorrent]
+Session\Interface=lo
+Session\InterfaceName=lo
+Session\InterfaceAddress=127.0.0.1
+Session\DHTEnabled=false
+Session\LSDEnabled=false
+Session\PeXEnabled=false
+Session\BTProtocol=TCP
+Session\QueueingSystemEnabled=false
+
+[Preferences]
+WebUI\LocalHostAuth=false
+WebUI\Address=127.0.0.1
+`
+
+// qbittorrent downloads the torrent with qbittorrent-nox; time runs from adding it until its API calls it whole.
+func qbittorrent(b *testing.B, torrent []byte) usage {
+	b.Helper()
+	profile, dir := shortDir(b), b.TempDir()
+	defer os.RemoveAll(dir)
+	config := filepath.Join(profile, "qBittorrent", "config")
+	check(b, os.MkdirAll(config, 0o755))
+	check(b, os.WriteFile(filepath.Join(config, "qBittorrent.conf"), []byte(qbittorrentConfig), 0o644))
+	ui := freeAddr(b)
+	_, port, _ := net.SplitHostPort(ui)
+	_, peerPort, _ := net.SplitHostPort(freeAddr(b))
+	cmd := exec.Command("qbittorrent-nox", "--profile="+profile, "--webui-port="+port, "--torrenting-port="+peerPort)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	check(b, cmd.Start())
+	defer func() { cmd.Process.Kill(); cmd.Wait() }()
+	poll(b, func() bool {
+		c, err := net.Dial("tcp", ui)
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
+
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	part, _ := form.CreateFormFile("torrents", "race.torrent")
+	part.Write(torrent)
+	form.WriteField("savepath", dir)
+	form.Close()
+	stop := watch(cmd.Process.Pid)
+	resp, err := http.Post("http://"+ui+"/api/v2/torrents/add", form.FormDataContentType(), &body)
+	check(b, err)
+	resp.Body.Close()
+	poll(b, func() bool { return whole(ui) })
+	return stop()
+}
+
+func whole(ui string) bool {
+	resp, err := http.Get("http://" + ui + "/api/v2/torrents/info")
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	var torrents []struct{ Progress float64 }
+	return json.NewDecoder(resp.Body).Decode(&torrents) == nil && len(torrents) == 1 && torrents[0].Progress == 1
+}
+
+// poll asks each 25 ms for at most ten minutes.
+func poll(b *testing.B, done func() bool) {
+	b.Helper()
+	limit := time.After(10 * time.Minute)
+	for tick := time.NewTicker(25 * time.Millisecond); !done(); {
+		select {
+		case <-limit:
+			b.Fatal("not within ten minutes")
+		case <-tick.C:
+		}
+	}
+}
+
+func freeAddr(b *testing.B) string {
+	b.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(b, err)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func check(b *testing.B, err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}

@@ -1,0 +1,179 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/longshore-project/longshore/plugins"
+)
+
+// seeder starts a foreign client that seeds what lies in dir and announces to the metainfo's tracker.
+type seeder func(t testing.TB, metainfo []byte, dir string)
+
+// startTracker runs opentracker for one infohash and answers its announce URL.
+func startTracker(t testing.TB, infohash string) string {
+	t.Helper()
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "whitelist"), []byte(infohash+"\n"), 0o644))
+	addr := freeAddr(t)
+	host, port, _ := net.SplitHostPort(addr)
+	start(t, "opentracker", nil, "opentracker", "-i", host, "-p", port, "-P", port, "-d", dir, "-w", "whitelist")
+	eventually(t, "opentracker listens", 10*time.Second, func() error { return dial(addr) })
+	return "http://" + addr + "/announce"
+}
+
+// waitAnnounced waits until the tracker knows a seed: whoever asks it earlier has to wait for the next interval.
+func waitAnnounced(t testing.TB, tracker, infohash string) {
+	t.Helper()
+	raw, err := hex.DecodeString(infohash)
+	must(t, err)
+	scrape := strings.Replace(tracker, "/announce", "/scrape?info_hash="+url.QueryEscape(string(raw)), 1)
+	eventually(t, "the seeder has announced itself", time.Minute, func() error {
+		resp, err := http.Get(scrape)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		b, _ := io.ReadAll(resp.Body)
+		if !bytes.Contains(b, []byte("8:completei1e")) {
+			return fmt.Errorf("%q", b)
+		}
+		return nil
+	})
+}
+
+func seedTransmission(t testing.TB, metainfo []byte, dir string) {
+	rpc, port := freeAddr(t), portOf(freeAddr(t))
+	config := t.TempDir()
+	file := writeMetainfo(t, metainfo)
+	start(t, "transmission-daemon", nil, "transmission-daemon", "-f", "-g", config, "-w", dir,
+		"-r", "127.0.0.1", "-p", portOf(rpc), "-P", port, "-i", "127.0.0.1", "-T", "-O", "-Y", "-M", "--no-utp", "--log-error")
+	eventually(t, "transmission takes the torrent", 20*time.Second, func() error {
+		out, err := exec.Command("transmission-remote", rpc, "-a", file, "-w", dir).CombinedOutput()
+		if err != nil || !bytes.Contains(out, []byte("success")) && !bytes.Contains(out, []byte("duplicate")) {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		return nil
+	})
+	eventually(t, "transmission seeds", 60*time.Second, func() error {
+		out, _ := exec.Command("transmission-remote", rpc, "-t", "1", "-i").CombinedOutput()
+		if !bytes.Contains(out, []byte("Percent Done: 100%")) {
+			return fmt.Errorf("%s", out)
+		}
+		return nil
+	})
+}
+
+func seedAria2(t testing.TB, metainfo []byte, dir string) {
+	rpc := freeAddr(t)
+	start(t, "aria2c", nil, "aria2c", "--no-conf", "--dir="+dir, "--enable-dht=false", "--enable-dht6=false", "--bt-enable-lpd=false",
+		"--listen-port="+portOf(freeAddr(t)), "--seed-ratio=0", "--check-integrity=true", "--interface=127.0.0.1", "--allow-overwrite=true",
+		"--enable-rpc", "--rpc-listen-port="+portOf(rpc), "--summary-interval=0", writeMetainfo(t, metainfo))
+	eventually(t, "aria2 seeds", 60*time.Second, func() error {
+		resp, err := http.Get("http://" + rpc + "/jsonrpc?method=aria2.tellActive&id=1")
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		b, _ := io.ReadAll(resp.Body)
+		if !bytes.Contains(b, []byte(`"seeder":"true"`)) {
+			return fmt.Errorf("%s", b)
+		}
+		return nil
+	})
+}
+
+const qbittorrentConfig = `[LegalNotice]
+Accepted=true
+
+[BitTorrent]
+Session\Interface=lo
+Session\InterfaceName=lo
+Session\InterfaceAddress=127.0.0.1
+Session\DHTEnabled=false
+Session\LSDEnabled=false
+Session\PeXEnabled=false
+Session\BTProtocol=TCP
+Session\QueueingSystemEnabled=false
+
+[Preferences]
+WebUI\LocalHostAuth=false
+WebUI\Address=127.0.0.1
+`
+
+func seedQbittorrent(t testing.TB, metainfo []byte, dir string) {
+	ui := freeAddr(t)
+	profile := t.TempDir()
+	config := filepath.Join(profile, "qBittorrent", "config")
+	must(t, os.MkdirAll(config, 0o755))
+	must(t, os.WriteFile(filepath.Join(config, "qBittorrent.conf"), []byte(qbittorrentConfig), 0o644))
+	start(t, "qbittorrent-nox", nil, "qbittorrent-nox", "--profile="+profile, "--webui-port="+portOf(ui), "--torrenting-port="+portOf(freeAddr(t)))
+	eventually(t, "qbittorrent listens", 30*time.Second, func() error { return dial(ui) })
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	part, _ := form.CreateFormFile("torrents", "payload.torrent")
+	part.Write(metainfo)
+	form.WriteField("savepath", dir)
+	form.Close()
+	resp, err := http.Post("http://"+ui+"/api/v2/torrents/add", form.FormDataContentType(), &body)
+	must(t, err)
+	resp.Body.Close()
+	eventually(t, "qbittorrent seeds", 60*time.Second, func() error {
+		resp, err := http.Get("http://" + ui + "/api/v2/torrents/info")
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		var torrents []struct{ State string }
+		if err := json.NewDecoder(resp.Body).Decode(&torrents); err != nil {
+			return err
+		}
+		if len(torrents) == 0 || !strings.HasSuffix(torrents[0].State, "UP") || strings.HasPrefix(torrents[0].State, "checking") {
+			return fmt.Errorf("%+v", torrents)
+		}
+		return nil
+	})
+}
+
+func writeMetainfo(t testing.TB, metainfo []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "payload.torrent")
+	must(t, os.WriteFile(path, metainfo, 0o644))
+	return path
+}
+
+func dial(addr string) error {
+	c, err := net.Dial("tcp", addr)
+	if err == nil {
+		c.Close()
+	}
+	return err
+}
+
+func portOf(addr string) string {
+	_, port, _ := net.SplitHostPort(addr)
+	return port
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// lack answers the pieces from begin to the end of a torrent.
+func lack(begin, end int) []plugins.Range { return []plugins.Range{{Begin: begin, End: end}} }
