@@ -35,7 +35,7 @@ type agent struct {
 	reporting sync.Mutex // one report at a time
 }
 
-// agent answers a known agent that is not revoked; unauthorized for others.
+// agent answers a known agent that is not revoked; for others, an error with CodeUnauthorized.
 func (d *Dispatcher) agent(id string) (*agent, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 )
 
 // Enrol makes an agent known. The token is used up in the transaction that makes
-// the agent, so of several tries with it one succeeds. unauthorized, invalid_input.
+// the agent, so of several tries with it one succeeds. CodeUnauthorized, CodeInvalidInput.
 func (d *Dispatcher) Enrol(_ context.Context, req collections.EnrolRequest) (collections.EnrolReply, error) {
 	if err := checkEnrolment(&req); err != nil {
 		return collections.EnrolReply{}, err

@@ -85,9 +85,9 @@ const (
 
 func insertFiles(tx core.App, job, torrent *core.Record, files []collections.MetaFile, selection []int) error {
 	objects := tx.NonconcurrentDB().NewQuery(insertObject).Prepare()
-	defer objects.Close()
+	defer func() { _ = objects.Close() }()
 	rows := tx.NonconcurrentDB().NewQuery(insertFile).Prepare()
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	for _, f := range files {
 		key := dbx.Params{"torrent": torrent.Id, "index": f.Index, "job": job.Id, "size": f.Size, "now": now()}
 		chosen := selected(selection, f.Index)

@@ -66,12 +66,12 @@ func loadMetainfo(app core.App, torrent *core.Record) (*collections.Metainfo, er
 	if err != nil {
 		return nil, err
 	}
-	defer fs.Close()
+	defer func() { _ = fs.Close() }()
 	r, err := fs.GetReader(torrent.BaseFilesPath() + "/" + torrent.GetString("metainfo"))
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }()
 	b, err := io.ReadAll(r)
 	if err != nil {
 		return nil, err

@@ -26,7 +26,7 @@ type entry struct {
 
 // Report takes what an agent tells of its jobs, each judged by itself: a stale entry changes nothing and is answered
 // attempt_stale, one of an ended or unknown job job_ended, the others count. A report not above
-// the last one taken of the same start changes nothing and is answered as things stand. unauthorized.
+// the last one taken of the same start changes nothing and is answered as things stand. CodeUnauthorized.
 func (d *Dispatcher) Report(_ context.Context, agentID string, req collections.ReportRequest) (collections.ReportReply, error) {
 	a, err := d.agent(agentID)
 	if err != nil {

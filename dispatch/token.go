@@ -44,7 +44,7 @@ func issuerOf(secret hooks.Secret) string {
 	return "longshore-" + hex.EncodeToString(secret.Derive("agent issuer")[:8])
 }
 
-// Authenticate answers the agent whose signature the bearer token carries. The code of its errors is unauthorized.
+// Authenticate answers the agent whose signature the bearer token carries. Its errors have CodeUnauthorized.
 func (d *Dispatcher) Authenticate(bearer string) (string, error) {
 	var claims jwt.RegisteredClaims
 	_, err := jwt.ParseWithClaims(bearer, &claims, d.agentKey,

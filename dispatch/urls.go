@@ -31,10 +31,10 @@ func (d *Dispatcher) URLs(ctx context.Context, agentID, jobID string, req collec
 	if err != nil {
 		return collections.URLsReply{}, err
 	}
-	s := signer{d: d, ctx: ctx, job: job, attempt: req.Attempt, link: d.linkerFor(agentID, req.CanLink), targets: map[int]*target{}}
+	s := signer{d: d, job: job, attempt: req.Attempt, link: d.linkerFor(agentID, req.CanLink), targets: map[int]*target{}}
 	reply := collections.URLsReply{URLs: make([]collections.URL, 0, len(req.Parts))}
 	for _, ref := range req.Parts {
-		url, err := s.sign(ref)
+		url, err := s.sign(ctx, ref)
 		if err != nil {
 			return collections.URLsReply{}, err
 		}
@@ -58,14 +58,13 @@ func (d *Dispatcher) linkerFor(agentID string, canLink bool) linker {
 // signer signs the parts of one request; files are looked up once.
 type signer struct {
 	d       *Dispatcher
-	ctx     context.Context
 	job     *core.Record
 	attempt int64
 	link    linker
 	targets map[int]*target
 }
 
-func (s *signer) sign(ref collections.PartRef) (*collections.URL, error) {
+func (s *signer) sign(ctx context.Context, ref collections.PartRef) (*collections.URL, error) {
 	t, err := s.target(ref.File)
 	if err != nil || t.State != string(collections.ObjectUploading) || t.Size == 0 {
 		return nil, err
@@ -78,9 +77,9 @@ func (s *signer) sign(ref collections.PartRef) (*collections.URL, error) {
 	case ref.Number == 0:
 		return s.linkTo(url, t)
 	case t.Size <= partSize:
-		return s.whole(url, t)
+		return s.whole(ctx, url, t)
 	}
-	return s.part(url, t)
+	return s.part(ctx, url, t)
 }
 
 func (s *signer) target(index int) (*target, error) {
@@ -116,15 +115,15 @@ func (s *signer) linkTo(url *collections.URL, t *target) (*collections.URL, erro
 	return url, nil
 }
 
-func (s *signer) whole(url *collections.URL, t *target) (*collections.URL, error) {
+func (s *signer) whole(ctx context.Context, url *collections.URL, t *target) (*collections.URL, error) {
 	url.Key = s.key(t)
-	signed, err := s.d.Store.PresignPut(s.ctx, url.Key, t.Size, t.meta(), collections.PresignedPartTTL)
+	signed, err := s.d.Store.PresignPut(ctx, url.Key, t.Size, t.meta(), collections.PresignedPartTTL)
 	return withSigned(url, signed, err)
 }
 
-func (s *signer) part(url *collections.URL, t *target) (*collections.URL, error) {
+func (s *signer) part(ctx context.Context, url *collections.URL, t *target) (*collections.URL, error) {
 	if t.Upload == "" {
-		if err := s.createUpload(t); err != nil {
+		if err := s.createUpload(ctx, t); err != nil {
 			return nil, err
 		}
 	}
@@ -132,14 +131,14 @@ func (s *signer) part(url *collections.URL, t *target) (*collections.URL, error)
 		return nil, nil
 	}
 	_, length := collections.PartRange(t.Size, t.PartSize, url.Number)
-	signed, err := s.d.Store.PresignPart(s.ctx, t.Key, t.UploadID, url.Number, length, collections.PresignedPartTTL)
+	signed, err := s.d.Store.PresignPart(ctx, t.Key, t.UploadID, url.Number, length, collections.PresignedPartTTL)
 	return withSigned(url, signed, err)
 }
 
 // createUpload begins the upload at the store and then on record; who comes second aborts his own.
-func (s *signer) createUpload(t *target) error {
+func (s *signer) createUpload(ctx context.Context, t *target) error {
 	key, partSize := s.key(t), collections.PartSize(t.Size)
-	id, err := s.d.Store.CreateUpload(s.ctx, key, t.Size, partSize, t.meta())
+	id, err := s.d.Store.CreateUpload(ctx, key, t.Size, partSize, t.meta())
 	if err != nil {
 		return unavailable(err)
 	}
@@ -154,7 +153,7 @@ func (s *signer) createUpload(t *target) error {
 		*t = mine
 		return nil
 	}
-	if abortErr := s.d.Store.Abort(context.WithoutCancel(s.ctx), key, id); abortErr != nil {
+	if abortErr := s.d.Store.Abort(context.WithoutCancel(ctx), key, id); abortErr != nil {
 		s.d.Logger.Warn("a spare upload could not be aborted; the sweeper will", "job", s.job.Id, "error", abortErr)
 	}
 	if err != nil {

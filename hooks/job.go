@@ -1,18 +1,18 @@
 package hooks
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"log/slog"
+	"sync"
 
 	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/longshore-project/longshore/collections"
 )
 
-// changing marks the context of a save that ChangeJob makes.
-type changing struct{}
+// ours holds the records that ChangeJob is saving: a mark that no script can set.
+var ours sync.Map
 
 // ChangeJob makes every change of a job's state. In one transaction it loads the
 // row, lets fn set fields on it (status, desired, attempt, lease, error …), checks the edge
@@ -56,7 +56,9 @@ func changeJob(tx core.App, id string, fn func(tx core.App, job *core.Record) er
 	if len(columns) <= 1 { // only the id
 		return job, nil
 	}
-	return job, tx.SaveWithContext(context.WithValue(context.Background(), changing{}, true), job)
+	ours.Store(job, true)
+	defer ours.Delete(job)
+	return job, tx.Save(job)
 }
 
 func findJob(app core.App, id string) (*core.Record, error) {

@@ -122,7 +122,7 @@ func TestChangeJobIsOneTransaction(t *testing.T) {
 		}
 		return boom
 	})
-	if err != boom {
+	if !errors.Is(err, boom) {
 		t.Fatalf("got %v", err)
 	}
 	if n := len(events(t, app, job.Id)); n != 1 {
@@ -173,7 +173,7 @@ func TestChangeJobInsideATransactionOfTheCaller(t *testing.T) {
 			return end
 		})
 	}
-	if err := both(undo); err != undo {
+	if err := both(undo); !errors.Is(err, undo) {
 		t.Fatalf("got %v", err)
 	}
 	if got := mustFind(t, app, "jobs", a.Id).GetString("status"); got != string(collections.StatusQueued) {

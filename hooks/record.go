@@ -76,7 +76,7 @@ func updateJob(e *core.RecordEvent) error {
 	if err != nil {
 		return err
 	}
-	if e.Context.Value(changing{}) == nil {
+	if _, changing := ours.Load(e.Record); !changing {
 		if err := guardForeignSave(e.Record, &row); err != nil {
 			return err
 		}

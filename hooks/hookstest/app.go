@@ -34,7 +34,7 @@ var template = sync.OnceValues(func() (fs.FS, error) {
 	if err := cheapPasswords(app); err != nil {
 		return nil, err
 	}
-	if err := app.ResetBootstrapState(); err != nil {
+	if err := app.ClearBootstrap(); err != nil {
 		return nil, err
 	}
 	return load(os.DirFS(dir))
@@ -86,7 +86,7 @@ func NewApp(t testing.TB) core.App {
 	t.Cleanup(func() {
 		event := new(core.TerminateEvent)
 		event.App = app
-		_ = app.OnTerminate().Trigger(event, func(e *core.TerminateEvent) error { return app.ResetBootstrapState() })
+		_ = app.OnTerminate().Trigger(event, func(e *core.TerminateEvent) error { return app.ClearBootstrap() })
 	})
 	return app
 }
@@ -147,6 +147,6 @@ func SecondApp(t testing.TB, app core.App) core.App {
 		t.Fatal(err)
 	}
 	second.Settings().Logs.MaxDays = 0
-	t.Cleanup(func() { _ = second.ResetBootstrapState() })
+	t.Cleanup(func() { _ = second.ClearBootstrap() })
 	return second
 }
