@@ -128,7 +128,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	if err := a.giveRunDirs(); err != nil {
 		return err
 	}
-	ln, err := a.listen()
+	ln, err := a.listen(ctx)
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (a *Agent) serve(ctx context.Context, ln net.Listener) error {
 	}
 	engines.Wait()
 	stopReports()
-	a.reports.last()
+	a.reports.last(context.WithoutCancel(ctx))
 	return err
 }
 
@@ -199,8 +199,8 @@ func (a *Agent) serveHTTP(ctx context.Context, ln net.Listener) error {
 	}
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
-	if err := server.Shutdown(limit); err != nil {
-		server.Close()
+	if server.Shutdown(limit) != nil {
+		_ = server.Close() // what is under way is broken off
 	}
 	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
 		return err
@@ -210,7 +210,8 @@ func (a *Agent) serveHTTP(ctx context.Context, ln net.Listener) error {
 
 // listen opens the API's listener. With a free port asked for, the last start's port is
 // tried first, so that the control plane's record of it stays true.
-func (a *Agent) listen() (net.Listener, error) {
+func (a *Agent) listen(ctx context.Context) (net.Listener, error) {
+	var config net.ListenConfig
 	host, port, err := net.SplitHostPort(a.cfg.Listen)
 	if err != nil {
 		return nil, err
@@ -220,12 +221,12 @@ func (a *Agent) listen() (net.Listener, error) {
 	}
 	if port == "0" {
 		if last := lastListen(a.cfg.Dir); last != "" {
-			if ln, err := net.Listen("tcp", last); err == nil {
+			if ln, err := config.Listen(ctx, "tcp", last); err == nil {
 				return ln, nil
 			}
 		}
 	}
-	return net.Listen("tcp", a.cfg.Listen)
+	return config.Listen(ctx, "tcp", a.cfg.Listen)
 }
 
 func (a *Agent) giveRunDirs() error {

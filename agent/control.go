@@ -135,7 +135,7 @@ func refused(err error) bool {
 		status/100 == 4 && status != http.StatusTooManyRequests
 }
 
-// unauthorized says whether the control plane does not know this agent (any more). It may be a wrong clock, so asking again can help.
-func unauthorized(err error) bool {
+// unrecognised says whether the control plane does not know this agent (any more). It may be a wrong clock, so asking again can help.
+func unrecognised(err error) bool {
 	return collections.CodeOf(err) == collections.CodeUnauthorized
 }

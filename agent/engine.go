@@ -128,7 +128,7 @@ func (h *host) up(ctx context.Context, p *plugins.Process) {
 	events, err := s.open(ctx)
 	if err != nil {
 		h.log.Error("the engine started but does not answer", "error", err)
-		p.Kill()
+		p.Kill() //nolint:contextcheck // it has a time limit of its own
 		return
 	}
 	go s.watch(ctx)
@@ -139,7 +139,7 @@ func (h *host) up(ctx context.Context, p *plugins.Process) {
 		}
 	}
 	if ctx.Err() == nil {
-		p.Kill() // without events it is of no use
+		p.Kill() //nolint:contextcheck // without events it is of no use
 	}
 	<-ctx.Done()
 	select {
@@ -189,7 +189,7 @@ func (s *session) call(ctx context.Context, j *job, what string, fn func(context
 		s.mu.Lock()
 		s.culprits[j] = true
 		s.mu.Unlock()
-		s.process.Kill()
+		s.process.Kill() //nolint:contextcheck // it has a time limit of its own
 	}
 	return err
 }

@@ -250,18 +250,18 @@ func (j *job) finish() {
 	cause := context.Cause(j.ctx)
 	j.agent.uploads.drop(j)
 	j.children.Wait()
-	if cause != context.Canceled {
+	if !errors.Is(cause, context.Canceled) {
 		j.removeTorrent(context.WithoutCancel(j.ctx), j.torrent.session, j.torrent.id)
 	}
 	if j.host != nil {
 		j.host.detach(j)
 	}
 	if j.root != nil {
-		j.root.Close()
+		_ = j.root.Close()
 	}
 	j.log.Info("the attempt ends", "cause", cause)
 	j.agent.forget(j)
-	if cause == errCancelled || cause == errEnded {
+	if errors.Is(cause, errCancelled) || errors.Is(cause, errEnded) {
 		if err := j.agent.discard(j.req.JobID); err != nil {
 			j.log.Error("data stay in scratch", "error", err)
 		}

@@ -96,7 +96,7 @@ func (j *job) handleHostileMetadata(err error) {
 func (j *job) sendMetainfo(ctx context.Context, info []byte) (collections.MetainfoReply, error) {
 	return backoff.Retry(ctx, func() (collections.MetainfoReply, error) {
 		reply, err := j.agent.control.metainfo(ctx, j.req.JobID, j.req.Attempt, info)
-		if err != nil && refused(err) && !unauthorized(err) {
+		if err != nil && refused(err) && !unrecognised(err) {
 			return reply, backoff.Permanent(err)
 		}
 		return reply, err

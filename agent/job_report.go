@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -81,14 +82,14 @@ func (j *job) tellChange() {
 // tellEnd leaves the last word about the attempt to the reporter, when there is one to say.
 func (j *job) tellEnd(cause error) {
 	reports := j.agent.reports
-	switch cause {
-	case errPaused, errCancelled:
+	switch {
+	case errors.Is(cause, errPaused), errors.Is(cause, errCancelled):
 		r := j.report()
 		r.State, r.Code, r.Message, r.Final = collections.AgentStopped, "", "", false
 		r.DownloadRate, r.UploadRate, r.ETASeconds, r.Peers, r.Seeds = 0, 0, -1, 0, 0
 		reports.put(r, true)
 		reports.hurry()
-	case errStale, errEnded:
+	case errors.Is(cause, errStale), errors.Is(cause, errEnded):
 		reports.forget(j.req.JobID, j.req.Attempt)
 	}
 }

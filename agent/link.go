@@ -118,7 +118,7 @@ func (j *job) handleProbe(reply collections.URLsReply, err error) {
 		j.handleNoURLs(err)
 		return
 	}
-	if code := collections.CodeOf(err); err != nil && (code == collections.CodeAttemptStale || code == collections.CodeJobEnded || unauthorized(err)) {
+	if code := collections.CodeOf(err); err != nil && (code == collections.CodeAttemptStale || code == collections.CodeJobEnded || unrecognised(err)) {
 		j.handleNoURLs(err)
 		return
 	}

@@ -163,7 +163,7 @@ func (r *reporter) logFailure(err error) {
 		return
 	}
 	r.logged = time.Now()
-	if unauthorized(err) {
+	if unrecognised(err) {
 		r.agent.log.Error("the control plane does not know this agent: is its clock right, was the agent removed there? To enrol again, "+
 			"remove agent.json and start with a new token", "agent", r.agent.identity.AgentID, "error", err)
 		return
@@ -172,8 +172,8 @@ func (r *reporter) logFailure(err error) {
 }
 
 // last tells what is still to be told when the agent ends.
-func (r *reporter) last() {
-	ctx, cancel := context.WithTimeout(context.Background(), lastReport)
+func (r *reporter) last(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lastReport)
 	defer cancel()
 	if err := r.tellAll(ctx); err != nil {
 		r.agent.log.Warn("the last report was not taken", "error", err)

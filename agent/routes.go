@@ -35,7 +35,7 @@ func (a *Agent) postStart(w http.ResponseWriter, r *http.Request) {
 		writeError(w, err)
 		return
 	}
-	status, err := a.start(req)
+	status, err := a.start(req) //nolint:contextcheck // the attempt outlives the request
 	answer(w, status, err)
 }
 

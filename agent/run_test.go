@@ -122,6 +122,6 @@ func (r *runningAgent) mustStart(req collections.StartRequest) collections.Agent
 
 // idle says whether neither a job nor scratch data are left.
 func (r *runningAgent) idle() bool {
-	held, err := r.Agent.scratch.held()
+	held, err := r.scratch.held()
 	return err == nil && len(held) == 0 && len(r.active()) == 0
 }

@@ -187,15 +187,12 @@ func removeResumeData(data string) error {
 	return err
 }
 
+const idLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
 // validJobID keeps anything but a record id out of paths.
 func validJobID(id string) bool {
 	if id == "" || len(id) > 64 {
 		return false
 	}
-	for _, r := range id {
-		if !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9') {
-			return false
-		}
-	}
-	return true
+	return strings.Trim(id, idLetters) == ""
 }

@@ -124,7 +124,7 @@ func TestNothingIsLostWhileTheControlPlaneIsAway(t *testing.T) {
 	cp.await("a part is in the store", func() bool { return len(j.puts) > 0 })
 	cp.with(func() { cp.away = true })
 	eventually(t, "the download goes on to its end", func() bool {
-		status, err := a.Agent.reports.status("job1")
+		status, err := a.reports.status("job1")
 		return err == nil && status.DoneBytes == torrent.TotalSize
 	})
 	cp.with(func() { cp.away = false })
