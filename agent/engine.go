@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -10,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/longshore-project/longshore/collections"
 	"github.com/longshore-project/longshore/plugins"
@@ -32,17 +30,6 @@ type host struct {
 	session  *session
 	jobs     map[*job]bool
 	torrents map[string]*job // by the id the engine knows
-}
-
-// session is one life of an engine's process.
-type session struct {
-	host    *host
-	process *plugins.Process
-	engine  plugins.Engine
-	can     plugins.Description
-
-	mu       sync.Mutex
-	culprits map[*job]bool // a call for them was not answered in time
 }
 
 // findEngines makes a host for each configured engine, then for each executable in the engine
@@ -149,51 +136,6 @@ func (h *host) up(ctx context.Context, p *plugins.Process) {
 	}
 }
 
-// open learns what the engine is and can, and opens its event stream.
-func (s *session) open(ctx context.Context) (<-chan plugins.Event, error) {
-	err := s.call(ctx, nil, "describe", func(ctx context.Context) (err error) {
-		s.can, err = s.engine.Describe(ctx)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return s.engine.Events(ctx)
-}
-
-// watch kills an engine that no longer answers.
-func (s *session) watch(ctx context.Context) {
-	tick := time.NewTicker(s.host.limits.health)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			_ = s.call(ctx, nil, "describe", func(ctx context.Context) error {
-				_, err := s.engine.Describe(ctx)
-				return err
-			})
-		}
-	}
-}
-
-// call runs one call of the engine under the time limit. An engine that lets it pass
-// hangs: it is killed, and j is taken for the cause.
-func (s *session) call(ctx context.Context, j *job, what string, fn func(context.Context) error) error {
-	limited, cancel := context.WithTimeout(ctx, s.host.limits.call)
-	defer cancel()
-	err := fn(limited)
-	if err != nil && ctx.Err() == nil && errors.Is(limited.Err(), context.DeadlineExceeded) {
-		s.host.log.Error("the engine does not answer: killing it", "call", what)
-		s.mu.Lock()
-		s.culprits[j] = true
-		s.mu.Unlock()
-		s.process.Kill() //nolint:contextcheck // it has a time limit of its own
-	}
-	return err
-}
-
 // begin tells the jobs that the engine is there.
 func (h *host) begin(s *session) {
 	h.mu.Lock()
@@ -222,12 +164,6 @@ func (h *host) end(s *session) {
 		blamed := s.blames(j) || len(working) == 1 && working[j]
 		j.post(func() { j.handleEngineDown(s, blamed) })
 	}
-}
-
-func (s *session) blames(j *job) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.culprits[j]
 }
 
 // attach makes j hear of the engine's coming and going from now on, beginning with what holds now.
