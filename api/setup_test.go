@@ -134,3 +134,30 @@ func TestUpsertUser(t *testing.T) {
 }
 
 func second(_ bool, err error) error { return err }
+
+func TestUpsertsOfAnotherProcessDoNotBreakSubmissions(t *testing.T) {
+	s := newServer(t)
+	b := s.signedIn("ann@example.com")
+	other := hookstest.SecondApp(t, s.app)
+	var all sync.WaitGroup
+	all.Go(func() {
+		for i := range 100 {
+			if _, err := UpsertUser(other, fmt.Sprintf("u%d@example.com", i%10), hookstest.Password, "", ""); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for i := range 4 {
+		all.Go(func() {
+			for j := range 25 {
+				if got := b.call("POST", "/jobs", map[string]any{"magnet": magnet(i*25 + j)}); got.status != 201 {
+					t.Errorf("%d %s", got.status, got.body)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if users, _ := s.app.CountRecords("users"); users != 11 || s.jobCount() != 100 {
+		t.Errorf("%d users, %d jobs", users, s.jobCount())
+	}
+}
