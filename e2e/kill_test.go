@@ -50,7 +50,7 @@ func (i *interrupted) finishes(t *testing.T) {
 }
 
 // openBytes bounds what may be under way: pieces begun and not verified.
-const openBytes = 6 << 20
+const openBytes = 2 << 20
 
 func TestKilledEngineLosesNothing(t *testing.T) {
 	for name, store := range map[string]func(testing.TB) []string{"local": localDisk, "s3": s3} {
