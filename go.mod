@@ -4,6 +4,8 @@ go 1.27.0
 
 toolchain go1.27.3
 
+ignore ./web/node_modules
+
 replace github.com/anacrolix/go-utp => ./third_party/go-utp
 
 require (

@@ -68,10 +68,10 @@ func (s *scanner) token() error {
 		}
 		top.value = false
 	}
-	switch {
-	case c == 'd' || c == 'l':
+	switch c {
+	case 'd', 'l':
 		return s.openContainer(c == 'd')
-	case c == 'i':
+	case 'i':
 		return s.integer()
 	}
 	_, err := s.str()

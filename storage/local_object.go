@@ -138,14 +138,13 @@ func (l *Local) List(ctx context.Context, prefix string, fn func(Info) error) er
 		if !strings.HasPrefix(key, prefix) || checkKey(key) != nil || !d.Type().IsRegular() {
 			return nil
 		}
-		fi, err := d.Info()
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
+		switch fi, err := d.Info(); {
+		case err == nil:
+			return fn(fileInfo(key, fi))
+		case !errors.Is(err, fs.ErrNotExist):
 			return err
 		}
-		return fn(fileInfo(key, fi))
+		return nil
 	})
 }
 

@@ -1,6 +1,7 @@
 package storage_test
 
 import (
+	"context"
 	"bytes"
 	"crypto/rand"
 	"errors"
@@ -296,8 +297,8 @@ func (p *pacedReader) Read(b []byte) (int, error) {
 // smallBuffers keeps the kernel from taking a download in before it is read.
 var smallBuffers = &http.Client{Transport: &http.Transport{
 	DisableKeepAlives: true,
-	Dial: func(network, addr string) (net.Conn, error) {
-		c, err := net.Dial(network, addr)
+	DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, addr)
 		if err == nil {
 			err = c.(*net.TCPConn).SetReadBuffer(64 << 10)
 		}
