@@ -15,7 +15,7 @@ type Config struct {
 	AllowPrivate bool         // peers, trackers and webseeds on loopback and private addresses
 	UTP          bool         // BEP 29 beside TCP
 	ListenHost   string       // address to listen on; "" means all of them. The port is always a free one
-	MemoryBudget int64        // bytes of unverified pieces held in memory; 0 means 32 MiB
+	MemoryBudget int64        // bytes of unverified pieces held in memory; 0 means 64 MiB
 	Version      string       // for the user agent; "" means 0.1.0
 	Logger       *slog.Logger // nil means slog's default, whatever it is at the time
 }
@@ -30,7 +30,7 @@ func ConfigFromEnv() Config {
 }
 
 const (
-	defaultMemoryBudget = 32 << 20
+	defaultMemoryBudget = 64 << 20
 	peerIDPrefix        = "-LS0100-" // BEP 20
 )
 

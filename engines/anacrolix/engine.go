@@ -24,6 +24,8 @@ type Engine struct {
 	checks  chan struct{} // one torrent at a time reads its old pieces
 	done    chan struct{}
 
+	refusals refusals
+
 	mu       sync.Mutex
 	torrents map[string]*torrent
 	given    generations
@@ -37,13 +39,14 @@ func New(cfg Config) (*Engine, error) {
 	cfg = cfg.withDefaults()
 	e := &Engine{
 		cfg: cfg, logger: cfg.Logger,
-		budget: &budget{limit: cfg.MemoryBudget}, account: &account{},
+		budget: newBudget(cfg.MemoryBudget), account: &account{},
 		checks: make(chan struct{}, 1), done: make(chan struct{}),
 		torrents: map[string]*torrent{}, given: generations{},
 	}
 	g := guard{cfg.AllowPrivate}
 	clientConfig := cfg.client(g)
 	clientConfig.DHTOnQuery = e.takesDHTQuery
+	clientConfig.Callbacks = e.refusals.callbacks()
 	client, err := lib.NewClient(clientConfig)
 	if err != nil {
 		return nil, fmt.Errorf("starting the torrent client: %w", err)
@@ -203,6 +206,8 @@ func (e *Engine) Shutdown(context.Context) error {
 	}
 	errs = append(errs, e.client.Close()...)
 	e.account.close()
+	e.budget.trim()
+	e.budget.trim()
 	return engineError(errors.Join(errs...))
 }
 

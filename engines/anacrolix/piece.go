@@ -79,20 +79,24 @@ func (p *piece) WriteAt(b []byte, off int64) (int, error) {
 
 // open finds memory for the piece, or sends its chunks straight to the files.
 func (p *piece) open() error {
+	var buf []byte
+	if p.wanted.Load() {
+		buf = p.store.budget.wait(p.size())
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	needed := p.store.active.Load() && p.is(absent) && !p.isOpen()
+	switch {
+	case buf != nil && !needed:
+		p.store.budget.put(buf)
+	case buf != nil:
+		p.buf = buf
+		p.clearPadding()
+	case needed:
+		p.direct = true
+	}
 	if !p.store.active.Load() {
 		return errClosed
-	}
-	if p.isOpen() || !p.is(absent) {
-		return nil
-	}
-	if p.wanted.Load() {
-		p.buf = p.store.budget.get(p.size())
-	}
-	p.direct = p.buf == nil
-	if p.buf != nil {
-		p.clearPadding()
 	}
 	return nil
 }
@@ -161,6 +165,10 @@ func (p *piece) SelfHash() (metainfo.Hash, error) {
 	defer p.mu.Unlock()
 	if p.is(gone) || p.is(absent) && !p.isOpen() {
 		return metainfo.Hash{}, errAbsent
+	}
+	if p.buf != nil {
+		p.store.budget.expect(1)
+		defer p.store.budget.expect(-1)
 	}
 	sum, err := p.hash()
 	if err != nil {

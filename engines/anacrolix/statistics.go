@@ -75,12 +75,14 @@ func (t *torrent) statistics(at time.Time) plugins.Statistics {
 	}
 }
 
-// tick samples the traffic, and tries the named peers again while there is no other.
+// tick samples the traffic, asks peers again that rejected requests, and tries the named
+// peers again while there is no other.
 func (t *torrent) tick(at time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := t.stats()
 	t.traffic.keep(t.traffic.now(at, s))
+	t.askAgain()
 	if t.lib != nil && s.ActivePeers+s.HalfOpenPeers == 0 && at.After(t.traffic.redial) {
 		t.traffic.redial = at.Add(redialInterval)
 		go dialPeers(t.ctx, t.lib, t.order.peers)

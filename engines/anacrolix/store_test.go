@@ -16,7 +16,7 @@ func newStore(t *testing.T, p *enginetest.Payload, dir string, budgetBytes int64
 	root, err := os.OpenRoot(dir)
 	must(t, err)
 	e := (&account{}).add("j")
-	s, err := openStore(root, p.Metainfo, &budget{limit: budgetBytes}, e, func(err error) { t.Logf("write failed: %v", err) })
+	s, err := openStore(root, p.Metainfo, newBudget(budgetBytes), e, func(err error) { t.Logf("write failed: %v", err) })
 	must(t, err)
 	s.active.Store(true)
 	for i := range s.pieces {
@@ -226,21 +226,39 @@ func TestUnwantedPieceKeepsItsChunksOnDiskInsteadOfInMemory(t *testing.T) {
 }
 
 func TestBudgetKeepsBuffersOnlyWhileTheyAreOfUse(t *testing.T) {
-	b := &budget{limit: 100}
-	one, two := b.get(60), b.get(40)
-	if one == nil || two == nil || b.get(1) != nil {
+	b := newBudget(100)
+	one, two := b.wait(60), b.wait(40)
+	if one == nil || two == nil || b.wait(1) != nil {
 		t.Fatal("the budget is not held")
 	}
 	b.put(one)
-	if again := b.get(50); cap(again) != 60 {
-		t.Errorf("the buffer was not used again: %d", cap(again))
-	} else {
-		b.put(again)
+	again := b.wait(50)
+	if cap(again) != 60 {
+		t.Fatalf("the buffer was not used again: %d", cap(again))
 	}
+	b.put(again)
 	b.put(two)
 	b.trim()
 	b.trim()
 	if b.used != 0 || b.kept != 0 || b.free != nil {
 		t.Errorf("%d bytes used, %d kept", b.used, b.kept)
+	}
+}
+
+func TestChunkWaitsForABufferThatIsBeingHashed(t *testing.T) {
+	b := newBudget(60)
+	full := b.wait(60)
+	if b.wait(60) != nil {
+		t.Error("a buffer came from nowhere")
+	}
+	b.expect(1)
+	got := make(chan []byte)
+	go func() { got <- b.wait(60) }()
+	b.put(full)
+	if <-got == nil {
+		t.Error("it did not wait")
+	}
+	if buf := b.wait(60); buf != nil {
+		t.Error("a buffer that never came back was given away")
 	}
 }
