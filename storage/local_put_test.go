@@ -1,8 +1,8 @@
 package storage_test
 
 import (
-	"context"
 	"bytes"
+	"context"
 	"crypto/rand"
 	"errors"
 	"io"

@@ -33,7 +33,7 @@ func newLocal(t *testing.T, change func(*http.Server, *storage.Local)) *localSto
 	}
 	l.server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen := &statusWriter{ResponseWriter: w}
-		l.Local.ServeHTTP(seen, r)
+		l.ServeHTTP(seen, r)
 		l.answer <- seen.status
 	})
 	l.server.Start()
