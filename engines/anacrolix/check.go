@@ -12,9 +12,7 @@ func (t *torrent) startCheck() {
 	if found == nil {
 		return
 	}
-	t.work.Add(1)
-	go func() {
-		defer t.work.Done()
+	t.work.Go(func() {
 		select {
 		case <-t.ctx.Done():
 			return
@@ -22,7 +20,7 @@ func (t *torrent) startCheck() {
 		}
 		defer func() { <-t.engine.checks }()
 		t.check(found)
-	}()
+	})
 }
 
 func (t *torrent) check(found []int) {

@@ -19,24 +19,19 @@ func (t *torrent) writeFailed(err error) {
 	go t.suffer(asError(err))
 }
 
+// suffer stops downloading and tells of the failure, unless it has healed meanwhile. A full disk it waits out.
 func (t *torrent) suffer(failure *plugins.Error) {
 	t.mu.Lock()
-	if t.closed {
-		t.mu.Unlock()
+	defer t.mu.Unlock()
+	if t.closed || !t.failing.Load() {
 		return
 	}
 	if t.lib != nil {
 		t.lib.DisallowDataDownload()
 	}
 	t.entry.fail(failure)
-	heals := failure.Code == plugins.ErrDiskFull
-	if heals {
-		t.work.Add(1)
-	}
-	t.mu.Unlock()
-	if heals {
-		defer t.work.Done()
-		t.awaitSpace()
+	if failure.Code == plugins.ErrDiskFull {
+		t.work.Go(t.awaitSpace)
 	}
 }
 

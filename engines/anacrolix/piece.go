@@ -172,6 +172,7 @@ func (p *piece) SelfHash() (metainfo.Hash, error) {
 	}
 	sum, err := p.hash()
 	if err != nil {
+		p.store.failed(p, err)
 		return metainfo.Hash{}, err
 	}
 	if p.is(written) {

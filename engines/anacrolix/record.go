@@ -1,6 +1,7 @@
 package anacrolix
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -104,11 +105,12 @@ func (r *record) put(at, i int, member bool) error {
 
 func (r *record) close() error { return r.file.Close() }
 
-// bootID names the present boot of the machine.
-func bootID() (string, error) {
+// bootID names the present boot of the machine. Where the system does not tell, every
+// process counts as one, so that no record is trusted.
+func bootID() string {
 	b, err := os.ReadFile(bootIDFile)
 	if err != nil {
-		return "", fmt.Errorf("which boot this is: %w", err)
+		return rand.Text()
 	}
-	return strings.TrimSpace(string(b)), nil
+	return strings.TrimSpace(string(b))
 }

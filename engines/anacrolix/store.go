@@ -33,17 +33,13 @@ type store struct {
 // openStore opens what is below root. Trusted pieces count at once; other bytes that lie
 // there are unchecked. onError hears of failing writes and must not block.
 func openStore(root *os.Root, m *collections.Metainfo, b *budget, e *entry, onError func(error)) (*store, error) {
-	boot, err := bootID()
-	if err != nil {
-		return nil, err
-	}
 	s := &store{
 		layout: layout{m}, budget: b, entry: e, onError: onError,
 		pieces: make([]piece, m.NumPieces), left: make([]int32, len(m.Files)), troubled: map[*piece]bool{},
 	}
 	s.files = newFiles(root, s.layout, maxOpenFiles)
-	s.record, err = openRecord(root, m, boot)
-	if err != nil {
+	var err error
+	if s.record, err = openRecord(root, m, bootID()); err != nil {
 		return nil, err
 	}
 	s.find()
