@@ -76,17 +76,12 @@ func (s *submission) store(tx core.App) (*core.Record, error) {
 	return job, dispatch.AddFiles(tx, job, torrent, s.metainfo)
 }
 
-// addOtherFiles makes the rows that did not fit into the transaction of a large torrent. The dispatcher makes what is
-// missing after a crash.
+// addOtherFiles makes the rows that did not fit into the transaction of a large torrent.
 func (a *API) addOtherFiles(app core.App, job *core.Record, s *submission) {
-	if s.metainfo == nil || len(s.metainfo.Files) <= collections.FileRowsPerTx {
+	if job.GetString("torrent_id") == "" {
 		return
 	}
-	torrent, err := app.FindRecordById("torrents", job.GetString("torrent_id"))
-	if err == nil {
-		err = dispatch.AddFiles(app, job, torrent, s.metainfo)
-	}
-	if err != nil {
+	if err := dispatch.FillFiles(app, job); err != nil {
 		a.Logger.Error("files of a new job are missing", "job", job.Id, "request_id", s.requestID, "error", err)
 	}
 }

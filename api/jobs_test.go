@@ -346,12 +346,48 @@ func TestSelectingFiles(t *testing.T) {
 	b.call("POST", path, map[string]any{"selection": "all"}).want(t, 409, collections.CodeIllegalTransition)
 }
 
+// many is a .torrent whose file rows take two transactions.
+func many() []byte {
+	files := make([]testFile, collections.FileRowsPerTx+500)
+	for i := range files {
+		files[i] = testFile{fmt.Sprintf("%04d", i), 1}
+	}
+	return torrent("Many", files...)
+}
+
+func TestSelectingFilesThatACrashLeftOut(t *testing.T) {
+	s := newServer(t)
+	b := s.signedIn("ann@example.com")
+	job := b.mustCreate(newForm("select_files", "true").torrent(many()))
+	rest := dbx.NewExp("job_id = {:job} AND file_index >= {:first}", dbx.Params{"job": job.ID, "first": collections.FileRowsPerTx})
+	if _, err := s.app.NonconcurrentDB().Delete("files", rest).Execute(); err != nil {
+		t.Fatal(err)
+	}
+	b.call("POST", "/jobs/"+job.ID+"/select", map[string]any{"selection": []int{1400}}).into(t, 200, &job)
+	if job.Status != collections.StatusQueued || job.SizeBytes != 1 {
+		t.Errorf("now %+v", job)
+	}
+}
+
+func TestAKeyThatWasUsedForAnotherTorrentAddsNoFiles(t *testing.T) {
+	s := newServer(t)
+	b := s.signedIn("ann@example.com")
+	sameKey := func(r *http.Request) { r.Header.Set(idempotencyHeader, "k") }
+	job := b.mustCreate(newForm().torrent(torrent("T", testFile{"a", 1})), sameKey)
+	if again := b.mustCreate(newForm().torrent(many()), sameKey); again.ID != job.ID {
+		t.Fatalf("another job: %+v", again)
+	}
+	if counts := b.detail(job.ID).FileCounts; counts.Total != 1 {
+		t.Errorf("files %+v", counts)
+	}
+}
+
 func TestLiveFiguresGoBeforeTheRows(t *testing.T) {
 	s := newServer(t)
 	b := s.signedIn("ann@example.com")
 	id := b.mustCreate(map[string]any{"magnet": magnetA}).ID
 	s.board.Report(b.user.ID, collections.Progress{JobID: id, Status: collections.StatusDownloading, DoneBytes: 70, StoredBytes: 30, SizeBytes: 100, At: time.Now()})
-	s.board.SetVerdict(id, progress.Verdict{Code: collections.CodeNoPeers, Message: "Nobody has it."})
+	s.board.SetVerdict(b.user.ID, id, progress.Verdict{Code: collections.CodeNoPeers, Message: "Nobody has it."})
 	d := b.detail(id)
 	if d.Job.DoneBytes != 70 || d.Job.StoredBytes != 30 || d.Progress == nil || d.Progress.Version == 0 || d.Verdict == nil || d.Verdict.Code != collections.CodeNoPeers {
 		t.Errorf("detail %+v", d)

@@ -7,6 +7,7 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/longshore-project/longshore/collections"
+	"github.com/longshore-project/longshore/dispatch"
 	"github.com/longshore-project/longshore/hooks"
 	"github.com/longshore-project/longshore/progress"
 )
@@ -25,6 +26,11 @@ func (a *API) selectFiles(e *core.RequestEvent) error {
 	job, err := findJob(e)
 	if err != nil {
 		return err
+	}
+	if job.GetString("torrent_id") != "" {
+		if err := dispatch.FillFiles(e.App, job); err != nil {
+			return err
+		}
 	}
 	job, err = hooks.ChangeJob(e.App, job.Id, func(tx core.App, job *core.Record) error {
 		return choose(tx, job, selection)

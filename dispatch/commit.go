@@ -1,7 +1,6 @@
 package dispatch
 
 import (
-	"errors"
 	"time"
 
 	"github.com/pocketbase/dbx"
@@ -60,7 +59,7 @@ func (f *finisher) commit(batch []finished) {
 		return
 	}
 	for jobID, stored := range files {
-		f.tellGoesOn(jobID)
+		f.tellGoesOn(stored[0].Owner, jobID)
 		if f.d.mayComplete(jobID) {
 			f.d.completeIfStored(jobID)
 		}
@@ -156,15 +155,8 @@ func (d *Dispatcher) mayComplete(jobID string) bool {
 	return l == nil || l.status == collections.StatusUploading
 }
 
-func ignoreStale(err error) error {
-	if errors.Is(err, errStale) || collections.CodeOf(err) == collections.CodeNotFound {
-		return nil
-	}
-	return err
-}
-
 func (d *Dispatcher) completeIfStored(jobID string) {
-	if err := ignoreStale(completeUploading(d.App, jobID)); err != nil {
+	if err := completeUploading(d.App, jobID); err != nil && !isOver(err) {
 		d.Logger.Error("a job could not be completed", "job", jobID, "error", err)
 	}
 }

@@ -42,13 +42,16 @@ type Dispatcher struct {
 	issuer string
 	client *http.Client
 
-	ctx    context.Context // ends with Stop
-	stop   context.CancelFunc
-	work   sync.WaitGroup
-	wake   chan struct{} // the queue may have changed
-	looked time.Time     // at the queue; the pump's own
-	reap   chan struct{} // an object may be deleting
-	fin    *finisher
+	ctx  context.Context // ends with Stop
+	stop context.CancelFunc
+	work sync.WaitGroup
+	wake chan struct{} // the queue may have changed
+	reap chan struct{} // an object may be deleting
+	fin  *finisher
+
+	// The pump's own.
+	looked  time.Time         // at the queue
+	waiting map[string]string // owners of the due jobs, by job, that could not be placed then
 
 	mu     sync.Mutex
 	leases map[string]*lease // by job
@@ -107,6 +110,7 @@ func (d *Dispatcher) Start(ctx context.Context) error {
 	}
 	d.listen()
 	context.AfterFunc(ctx, d.stop)
+	d.work.Go(d.fillAwaiting)
 	d.work.Go(d.pumpLoop)
 	d.work.Go(d.sweepLoop)
 	d.work.Go(d.fin.loop)

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/pocketbase/dbx"
@@ -23,20 +24,72 @@ func SelectedSize(m *collections.Metainfo, selection []int) int64 {
 }
 
 // AddFiles makes the rows of a job's files and of the objects of the selected ones. It is idempotent by
-// (job, file_index). In a transaction of the caller it makes the first FileRowsPerTx only, so that no
-// writer waits long; the dispatcher makes what is missing, in transactions of that many, before the job starts.
+// (job, file_index), and a job that has ended or is gone gets no more. In a transaction of the caller it makes the
+// first FileRowsPerTx only, so that no writer waits long; FillFiles makes what is missing.
 func AddFiles(app core.App, job, torrent *core.Record, m *collections.Metainfo) error {
 	files, selection := contentFiles(m), selectionOf(job)
 	if app.IsTransactional() {
 		return insertFiles(app, job, torrent, files[:min(len(files), collections.FileRowsPerTx)], selection)
 	}
 	for batch := range slices.Chunk(files, collections.FileRowsPerTx) {
-		err := hooks.InTransaction(app, func(tx core.App) error { return insertFiles(tx, job, torrent, batch, selection) })
+		err := hooks.InTransaction(app, func(tx core.App) error {
+			if live, err := isLive(tx, job.Id); err != nil || !live {
+				return err
+			}
+			return insertFiles(tx, job, torrent, batch, selection)
+		})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func isLive(tx core.App, jobID string) (bool, error) {
+	row, err := one[struct {
+		Status collections.Status `db:"status"`
+	}](tx, `SELECT status FROM jobs WHERE id = {:job}`, dbx.Params{"job": jobID})
+	if isNoRows(err) {
+		return false, nil
+	}
+	return !row.Status.Terminal(), err
+}
+
+// fillAwaiting makes the rows that a crash kept from jobs whose files a person is to choose.
+func (d *Dispatcher) fillAwaiting() {
+	jobs, err := all[idRow](d.App, `SELECT j.id FROM jobs j JOIN torrents t ON t.id = j.torrent_id
+		WHERE j.status = 'awaiting_selection' AND t.file_count > (SELECT COUNT(*) FROM files f WHERE f.job_id = j.id)`, nil)
+	for _, row := range jobs {
+		if d.ctx.Err() != nil {
+			return
+		}
+		job, findErr := d.App.FindRecordById("jobs", row.ID)
+		if findErr == nil {
+			findErr = FillFiles(d.App, job)
+		}
+		err = errors.Join(err, findErr)
+	}
+	if err != nil {
+		d.Logger.Error("files of jobs that await a selection are missing", "error", err)
+	}
+}
+
+// FillFiles makes the rows that a job with a torrent lacks: those of a large one are made in transactions of
+// FileRowsPerTx, and a crash may come between two of them.
+func FillFiles(app core.App, job *core.Record) error {
+	torrent, err := app.FindRecordById("torrents", job.GetString("torrent_id"))
+	if err != nil {
+		return err
+	}
+	n, err := app.CountRecords("files", dbx.HashExp{"job_id": job.Id})
+	if err != nil || n == int64(torrent.GetInt("file_count")) {
+		return err
+	}
+	m, err := loadMetainfo(app, torrent)
+	if err != nil {
+		return err
+	}
+	return AddFiles(app, job, torrent, m)
 }
 
 func contentFiles(m *collections.Metainfo) []collections.MetaFile {
@@ -105,10 +158,4 @@ func insertFiles(tx core.App, job, torrent *core.Record, files []collections.Met
 		}
 	}
 	return nil
-}
-
-// filesReady says whether all rows of the job's files are there.
-func filesReady(app core.App, job, torrent *core.Record) (bool, error) {
-	n, err := app.CountRecords("files", dbx.HashExp{"job_id": job.Id})
-	return n == int64(torrent.GetInt("file_count")), err
 }

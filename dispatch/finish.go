@@ -40,6 +40,7 @@ type finishing struct {
 	tries   int
 	after   time.Time
 	working bool
+	again   bool // it was added while it was worked on
 }
 
 // finished is an object in the store that no row names yet.
@@ -58,7 +59,9 @@ func (f *finisher) add(uploads ...string) { f.enqueue(false, uploads) }
 func (f *finisher) enqueue(empty bool, ids []string) {
 	f.mu.Lock()
 	for _, id := range ids {
-		if f.pending[id] == nil {
+		if item := f.pending[id]; item != nil {
+			item.again = item.working
+		} else {
 			f.pending[id] = &finishing{id: id, empty: empty}
 		}
 	}
@@ -147,9 +150,12 @@ func (f *finisher) work(item *finishing) {
 	f.mu.Lock()
 	f.running--
 	item.working = false
-	if err == nil {
+	switch {
+	case err == nil && !item.again:
 		delete(f.pending, item.id)
-	} else {
+	case err == nil:
+		item.again = false
+	default:
 		item.after = time.Now().Add(min(finishRetryMax, time.Second<<min(item.tries, 10)))
 		item.tries++
 	}
@@ -274,18 +280,18 @@ func (f *finisher) tellWaiting(item *finishing) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, id := range jobs {
-		f.waiting[id] = true
-		f.d.Board.SetVerdict(id, progress.Verdict{Code: collections.CodeUploadFailed, Message: "The object store does not answer; trying again."})
+	for _, job := range jobs {
+		f.waiting[job.ID] = true
+		f.d.Board.SetVerdict(job.Owner, job.ID, progress.Verdict{Code: collections.CodeUploadFailed, Message: "The object store does not answer; trying again."})
 	}
 }
 
 // tellGoesOn takes the note back.
-func (f *finisher) tellGoesOn(jobID string) {
+func (f *finisher) tellGoesOn(owner, jobID string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.waiting[jobID] {
 		delete(f.waiting, jobID)
-		f.d.Board.SetVerdict(jobID, noVerdict)
+		f.d.Board.SetVerdict(owner, jobID, noVerdict)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/longshore-project/longshore/collections"
 	"github.com/longshore-project/longshore/dispatch"
+	"github.com/longshore-project/longshore/hooks"
 )
 
 func (r *rig) file(jobID string, index int) *core.Record {
@@ -246,15 +247,46 @@ func TestAJobThatIsToBeSelectedLetsItsAgentGo(t *testing.T) {
 	}
 }
 
-func TestAThousandAndMoreFiles(t *testing.T) {
-	r := newRig(t)
-	a := r.newAgent(false)
-	a.report()
+// manyFiles is a torrent whose rows take two transactions.
+func manyFiles(t testing.TB) *collections.Metainfo {
 	files := make([]testFile, 1500)
 	for i := range files {
 		files[i] = testFile{path: "f" + string(rune('a'+i%26)) + "/" + string(rune('0'+i/26%10)) + "/" + string(rune('a'+i/260)), size: 1}
 	}
-	m := metainfo(t, "many", files...)
+	return metainfo(t, "many", files...)
+}
+
+func TestACrashBeforeAllFilesAreThereIsMadeGood(t *testing.T) {
+	r := newRig(t)
+	job := r.addTorrent(r.user, manyFiles(t), nil)
+	_, err := hooks.ChangeJob(r.app, job.Id, status(collections.StatusAwaitingSelection))
+	r.must(err)
+	r.restart()
+	r.until("all files can be chosen from", func() bool {
+		n, err := r.app.CountRecords("files", dbx.HashExp{"job_id": job.Id})
+		return err == nil && n == 1500
+	})
+}
+
+func TestAJobThatEndedGetsNoMoreFiles(t *testing.T) {
+	r := newRig(t)
+	m := manyFiles(t)
+	job := r.addTorrent(r.user, m, nil)
+	torrent := r.find("torrents", job.GetString("torrent_id"))
+	r.must(r.app.Delete(r.find("jobs", job.Id)))
+	r.must(dispatch.AddFiles(r.app, job, torrent, m))
+	for _, table := range []string{"files", "objects"} {
+		if n, err := r.app.CountRecords(table); n != 0 || err != nil {
+			t.Errorf("%d rows of %s, %v", n, table, err)
+		}
+	}
+}
+
+func TestAThousandAndMoreFiles(t *testing.T) {
+	r := newRig(t)
+	a := r.newAgent(false)
+	a.report()
+	m := manyFiles(t)
 	chosen := make([]int, 200)
 	for i := range chosen {
 		chosen[i] = i * 7

@@ -63,14 +63,18 @@ func (d *Dispatcher) markStored(objectID string) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, id := range jobs {
-		if l := d.leases[id]; l != nil {
+	for _, job := range jobs {
+		if l := d.leases[job.ID]; l != nil {
 			l.needStored = true
 		}
 	}
 }
 
-func jobsOf(app core.App, objectID string) ([]string, error) {
-	rows, err := all[idRow](app, `SELECT job_id AS id FROM files WHERE object_id = {:object}`, dbx.Params{"object": objectID})
-	return ids(rows), err
+type ownedJob struct {
+	ID    string `db:"job_id"`
+	Owner string `db:"user_id"`
+}
+
+func jobsOf(app core.App, objectID string) ([]ownedJob, error) {
+	return all[ownedJob](app, `SELECT job_id, user_id FROM files WHERE object_id = {:object}`, dbx.Params{"object": objectID})
 }

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/pocketbase/pocketbase/core"
@@ -18,6 +19,7 @@ type lease struct {
 	written                time.Time // the row's figures
 	size                   int64     // of the selected files, 0 while unknown
 	bestDone               int64     // the most done bytes on record
+	knownDone, knownStored int64     // figures at its begin, below which an agent that still looks at its data does not bring them
 	retries                int
 	needStored             bool  // the next reply carries the whole account of the store
 	storedSeq              int64 // of the last report whose reply did
@@ -29,7 +31,7 @@ func leaseOf(job *core.Record, until time.Time) *lease {
 	l := &lease{
 		jobID: job.Id, owner: job.GetString("user_id"), infohash: job.GetString("infohash"),
 		agentID: job.GetString("agent_id"), agentStart: job.GetString("agent_start"), attempt: job.GetInt64("attempt"),
-		until: until,
+		until: until, knownDone: job.GetInt64("done_bytes"), knownStored: job.GetInt64("stored_bytes"),
 	}
 	l.follow(job)
 	return l
@@ -40,6 +42,15 @@ func (l *lease) follow(job *core.Record) {
 	l.status = collections.Status(job.GetString("status"))
 	l.size, l.retries = job.GetInt64("size_bytes"), job.GetInt("retries")
 	l.bestDone = max(l.bestDone, job.GetInt64("done_bytes"))
+}
+
+// live answers the figures for browsers.
+func (l *lease) live(r *collections.JobReport, at time.Time) collections.Progress {
+	return collections.Progress{
+		JobID: l.jobID, Status: l.status, SizeBytes: cmp.Or(l.size, r.SizeBytes),
+		DoneBytes: max(r.DoneBytes, l.knownDone), StoredBytes: max(r.StoredBytes, l.knownStored),
+		DownloadRate: r.DownloadRate, UploadRate: r.UploadRate, ETASeconds: r.ETASeconds, Peers: r.Peers, Seeds: r.Seeds, At: at,
+	}
 }
 
 // of says whether the lease is for this attempt of the row.

@@ -69,7 +69,6 @@ func (d *Dispatcher) jobChanged(job *core.Record) {
 	case status == collections.StatusQueued:
 		poke(d.wake)
 	case status.Terminal():
-		d.Board.SetVerdict(job.Id, noVerdict)
 		d.Board.Forget(job.Id)
 		poke(d.reap)
 	}
@@ -83,6 +82,9 @@ func (d *Dispatcher) leaseEnded(l *lease, status collections.Status) {
 		still.DownloadRate, still.UploadRate, still.ETASeconds, still.Peers, still.Seeds = 0, 0, -1, 0, 0
 		d.Board.Report(l.owner, still)
 	}
+	if l.standing {
+		d.Board.SetVerdict(l.owner, l.jobID, noVerdict)
+	}
 	d.stopAttempt(l, !status.Terminal())
 	poke(d.wake)
 }
@@ -92,7 +94,6 @@ func (d *Dispatcher) jobDeleted(jobID string) {
 	l := d.leases[jobID]
 	delete(d.leases, jobID)
 	d.mu.Unlock()
-	d.Board.SetVerdict(jobID, noVerdict)
 	d.Board.Forget(jobID)
 	if l != nil {
 		d.stopAttempt(l, false)
@@ -110,6 +111,9 @@ func (d *Dispatcher) stopAttempt(l *lease, keepData bool) {
 		return
 	}
 	a.stopping[l.jobID] = l.infohash
+	if keepData {
+		a.held[l.jobID] = true
+	}
 	d.work.Go(func() {
 		err := d.post(d.ctx, a, "/stop", collections.StopRequest{JobID: l.jobID, Attempt: l.attempt, KeepData: keepData})
 		if err != nil {

@@ -60,6 +60,15 @@ func newTorrent(app core.App, scope string, m *collections.Metainfo) (*core.Reco
 	return record, nil
 }
 
+// metainfoOfJob answers the metainfo of a job that has a torrent.
+func metainfoOfJob(app core.App, job *core.Record) (*collections.Metainfo, error) {
+	torrent, err := app.FindRecordById("torrents", job.GetString("torrent_id"))
+	if err != nil {
+		return nil, err
+	}
+	return loadMetainfo(app, torrent)
+}
+
 // loadMetainfo reads the torrent's info dictionary back.
 func loadMetainfo(app core.App, torrent *core.Record) (*collections.Metainfo, error) {
 	fs, err := app.NewFilesystem()

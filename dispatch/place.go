@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"errors"
+	"time"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
@@ -15,7 +16,7 @@ func (d *Dispatcher) place(a *agent, queued queuedJob) {
 	defer d.unreserve(a, queued.ID)
 	log := d.Logger.With("job", queued.ID, "agent", a.id, "infohash", queued.Infohash)
 	info, err := d.prepare(queued.ID)
-	if errors.Is(err, errStale) {
+	if isOver(err) {
 		return
 	}
 	if err != nil {
@@ -24,16 +25,30 @@ func (d *Dispatcher) place(a *agent, queued queuedJob) {
 		return
 	}
 	job, err := d.lend(a, queued.ID, info != nil)
-	if errors.Is(err, errStale) || collections.CodeOf(err) == collections.CodeNotFound {
+	if isOver(err) {
 		return
 	}
 	if err != nil {
 		log.Error("a job could not be given to an agent", "error", err)
+		d.rest(unableRest)
 		return
 	}
 	if err := d.start(a, job, info); err != nil && d.ctx.Err() == nil {
 		log.Warn("an agent did not start a job", "error", err)
 		d.endAttempt(d.App, job.Id, job.GetInt64("attempt"), startFailure(err))
+	}
+}
+
+// unableRest keeps a database that refuses writes from being tried all the time.
+const unableRest = time.Second
+
+// rest waits, but not beyond the dispatcher's end.
+func (d *Dispatcher) rest(pause time.Duration) {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-d.ctx.Done():
 	}
 }
 
@@ -66,35 +81,20 @@ func (d *Dispatcher) prepare(jobID string) (*collections.Metainfo, error) {
 	if err != nil || job.GetString("torrent_id") == "" {
 		return nil, err
 	}
+	if err := FillFiles(d.App, job); err != nil {
+		return nil, err
+	}
 	if job.GetBool("select_files") {
 		return nil, d.awaitSelection(jobID)
 	}
-	torrent, err := d.App.FindRecordById("torrents", job.GetString("torrent_id"))
+	info, err := metainfoOfJob(d.App, job)
 	if err != nil {
 		return nil, err
 	}
-	info, err := loadMetainfo(d.App, torrent)
-	if err != nil {
-		return nil, err
-	}
-	if err := d.fill(job, torrent, info); err != nil {
+	if err := d.fin.putEmpty(jobID); err != nil {
 		return nil, err
 	}
 	return info, d.completeQueued(jobID)
-}
-
-// fill makes the rows that are missing and the objects that have no bytes.
-func (d *Dispatcher) fill(job, torrent *core.Record, info *collections.Metainfo) error {
-	ready, err := filesReady(d.App, job, torrent)
-	if err != nil {
-		return err
-	}
-	if !ready {
-		if err := AddFiles(d.App, job, torrent, info); err != nil {
-			return err
-		}
-	}
-	return d.fin.putEmpty(job.Id)
 }
 
 func (d *Dispatcher) awaitSelection(jobID string) error {
@@ -147,15 +147,16 @@ func (d *Dispatcher) postpone(jobID string, cause error) {
 		}
 		return nil
 	})
-	if err != nil && !errors.Is(err, errStale) {
+	if err != nil && !isOver(err) {
 		d.Logger.Error("a job could not be postponed", "job", jobID, "error", errors.Join(err, cause))
+		d.rest(unableRest)
 	}
 }
 
 // lend opens the next attempt of a queued job and its lease.
 func (d *Dispatcher) lend(a *agent, jobID string, metainfo bool) (*core.Record, error) {
 	d.mu.Lock()
-	start, until := a.startID, d.Now().Add(d.Lease)
+	start, until, holds := a.startID, d.Now().Add(d.Lease), a.held[jobID]
 	d.mu.Unlock()
 	job, err := hooks.ChangeJob(d.App, jobID, func(_ core.App, job *core.Record) error {
 		if job.GetString("status") != string(collections.StatusQueued) || job.GetString("desired") != string(collections.DesiredRun) {
@@ -169,6 +170,7 @@ func (d *Dispatcher) lend(a *agent, jobID string, metainfo bool) (*core.Record, 
 		job.Set("agent_id", a.id)
 		job.Set("agent_start", start)
 		job.Set("lease_until", stamp(until))
+		d.setKnown(job, holds)
 		job.Set("error", "")
 		job.Set("error_code", "")
 		return nil
@@ -178,10 +180,25 @@ func (d *Dispatcher) lend(a *agent, jobID string, metainfo bool) (*core.Record, 
 	}
 	l := leaseOf(job, until)
 	l.written = d.Now()
+	l.last = l.live(&collections.JobReport{ETASeconds: -1}, d.Now())
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.leases[job.Id] = l
-	d.mu.Unlock()
+	d.Board.Report(l.owner, l.last)
 	return job, nil
+}
+
+// setKnown sets the figures that an attempt begins with: all that is known, but of an agent without the
+// job's data only what is stored.
+func (d *Dispatcher) setKnown(job *core.Record, holds bool) {
+	live, _ := d.Board.Get(job.Id)
+	stored := max(job.GetInt64("stored_bytes"), live.StoredBytes)
+	done := stored
+	if holds {
+		done = max(job.GetInt64("done_bytes"), live.DoneBytes)
+	}
+	job.Set("done_bytes", done)
+	job.Set("stored_bytes", stored)
 }
 
 // start posts /start.

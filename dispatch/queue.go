@@ -20,6 +20,7 @@ var noVerdict = progress.Verdict{}
 
 type queuedJob struct {
 	ID       string `db:"id"`
+	Owner    string `db:"user_id"`
 	Infohash string `db:"infohash"`
 	Engine   string `db:"engine"`
 }
@@ -52,8 +53,11 @@ func (d *Dispatcher) pump() error {
 		return nil
 	}
 	d.looked = time.Now()
+	before := d.waiting
+	d.waiting = map[string]string{}
+	defer d.stopWaiting(before)
 	for page := 0; ; page++ {
-		jobs, err := all[queuedJob](d.App, `SELECT id, infohash, engine FROM jobs WHERE status = 'queued' AND desired = 'run' AND waits_for = ''
+		jobs, err := all[queuedJob](d.App, `SELECT id, user_id, infohash, engine FROM jobs WHERE status = 'queued' AND desired = 'run' AND waits_for = ''
 			AND next_attempt_at <= {:now} ORDER BY created_at, id LIMIT {:limit} OFFSET {:offset}`,
 			dbx.Params{"now": stamp(d.Now()), "limit": queuePage, "offset": page * queuePage})
 		if err != nil {
@@ -75,10 +79,23 @@ func (d *Dispatcher) placeAll(jobs []queuedJob) {
 			continue
 		}
 		s, why := choose(room, job)
-		d.Board.SetVerdict(job.ID, why)
-		if s != nil {
-			s.take(job)
-			d.work.Go(func() { d.place(s.agent, job) })
+		d.Board.SetVerdict(job.Owner, job.ID, why)
+		if s == nil {
+			d.waiting[job.ID] = job.Owner
+			continue
+		}
+		s.take(job)
+		d.work.Go(func() { d.place(s.agent, job) })
+	}
+}
+
+// stopWaiting takes the verdicts back of jobs that waited before and are no longer due.
+func (d *Dispatcher) stopWaiting(before map[string]string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for id, owner := range before {
+		if _, waits := d.waiting[id]; !waits && d.leases[id] == nil {
+			d.Board.SetVerdict(owner, id, noVerdict)
 		}
 	}
 }

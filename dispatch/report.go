@@ -3,8 +3,6 @@ package dispatch
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"time"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
@@ -122,7 +120,7 @@ func (d *Dispatcher) writeEntry(tx core.App, a *agent, startID string, e *entry)
 		}
 		return d.advance(tx, job, e)
 	})
-	if errors.Is(err, errStale) || collections.CodeOf(err) == collections.CodeNotFound {
+	if isOver(err) {
 		e.lease, e.paused = nil, false
 		return d.judgeIn(tx, a, startID, e)
 	}
@@ -133,8 +131,8 @@ func (d *Dispatcher) writeEntry(tx core.App, a *agent, startID string, e *entry)
 // advance sets the fields of a running job that the entry changes.
 func (d *Dispatcher) advance(tx core.App, job *core.Record, e *entry) error {
 	progressed := e.parts.new > 0 || e.DoneBytes > job.GetInt64("done_bytes")
-	job.Set("done_bytes", e.DoneBytes)
-	job.Set("stored_bytes", e.StoredBytes)
+	job.Set("done_bytes", max(e.DoneBytes, e.lease.knownDone))
+	job.Set("stored_bytes", max(e.StoredBytes, e.lease.knownStored))
 	job.Set("lease_until", stamp(d.Now().Add(d.Lease)))
 	if progressed {
 		job.Set("retries", 0)
@@ -170,9 +168,7 @@ func (d *Dispatcher) tell(e *entry) {
 	if e.lease == nil {
 		return
 	}
-	if live, ok := d.renew(e); ok {
-		d.Board.Report(e.lease.owner, live)
-	}
+	d.renew(e)
 	if e.changed != nil && e.changed.GetString("status") == string(collections.StatusUploading) {
 		d.completeIfStored(e.JobID)
 	}
@@ -189,13 +185,13 @@ func (d *Dispatcher) answerEnded(e *entry) {
 	}
 }
 
-// renew extends the lease and answers the figures for browsers; false when it ended meanwhile.
-func (d *Dispatcher) renew(e *entry) (collections.Progress, bool) {
+// renew extends the lease and tells browsers its figures, unless it ended meanwhile: nothing is told after the end.
+func (d *Dispatcher) renew(e *entry) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	l := e.lease
 	if d.leases[l.jobID] != l {
-		return collections.Progress{}, false
+		return
 	}
 	l.until = d.Now().Add(d.Lease)
 	l.needStored = l.needStored || e.parts.misfit
@@ -203,26 +199,16 @@ func (d *Dispatcher) renew(e *entry) (collections.Progress, bool) {
 		l.written = d.Now()
 		l.follow(e.changed)
 	}
-	l.last = liveOf(e.JobReport, l.status, l.size, d.Now())
+	l.last = l.live(e.JobReport, d.Now())
+	d.Board.Report(l.owner, l.last)
 	d.setVerdict(l, e.Code, e.Message)
-	return l.last, true
 }
 
 func (d *Dispatcher) setVerdict(l *lease, code collections.Code, message string) {
 	if code != "" {
-		d.Board.SetVerdict(l.jobID, progress.Verdict{Code: code, Message: message})
+		d.Board.SetVerdict(l.owner, l.jobID, progress.Verdict{Code: code, Message: message})
 	} else if l.standing {
-		d.Board.SetVerdict(l.jobID, noVerdict)
+		d.Board.SetVerdict(l.owner, l.jobID, noVerdict)
 	}
 	l.standing = code != ""
-}
-
-func liveOf(r *collections.JobReport, status collections.Status, size int64, at time.Time) collections.Progress {
-	if size == 0 {
-		size = r.SizeBytes
-	}
-	return collections.Progress{
-		JobID: r.JobID, Status: status, DoneBytes: r.DoneBytes, SizeBytes: size, StoredBytes: r.StoredBytes,
-		DownloadRate: r.DownloadRate, UploadRate: r.UploadRate, ETASeconds: r.ETASeconds, Peers: r.Peers, Seeds: r.Seeds, At: at,
-	}
 }

@@ -23,6 +23,11 @@ type ending struct {
 // errStale says that the row has left the attempt in question.
 var errStale = errors.New("dispatch: the attempt is over")
 
+// isOver says whether err means that there is nothing left to do: the attempt is over, or the job gone.
+func isOver(err error) bool {
+	return errors.Is(err, errStale) || err != nil && collections.CodeOf(err) == collections.CodeNotFound
+}
+
 // endAttempt ends a running attempt: the job goes back to the queue or fails. An attempt that is over already is left alone.
 func (d *Dispatcher) endAttempt(app core.App, jobID string, attempt int64, why ending) {
 	_, err := hooks.ChangeJob(app, jobID, func(tx core.App, job *core.Record) error {
@@ -31,7 +36,7 @@ func (d *Dispatcher) endAttempt(app core.App, jobID string, attempt int64, why e
 		}
 		return d.leave(tx, job, why)
 	})
-	if err != nil && !errors.Is(err, errStale) && collections.CodeOf(err) != collections.CodeNotFound {
+	if err != nil && !isOver(err) {
 		d.Logger.Error("an attempt could not be ended", "job", jobID, "error", err)
 	}
 }

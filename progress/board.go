@@ -48,11 +48,16 @@ func NewBoard() *Board {
 // Report takes a job's newest figures, gives them the next version and sends them to the owner's browsers.
 func (b *Board) Report(owner string, p collections.Progress) {
 	b.mu.Lock()
-	b.version = max(b.version+1, time.Now().UnixMicro()) // above those of an earlier process, below 2^53
-	p.Version = b.version
+	p.Version = b.nextVersion()
 	b.latest[p.JobID] = p
 	b.mu.Unlock()
 	b.publish(owner, message{topics: []string{topicProgress}, adminTopic: topicProgressAll, id: p.JobID, version: p.Version, body: p})
+}
+
+// nextVersion lies above those of an earlier process and below 2^53. The caller holds mu.
+func (b *Board) nextVersion() int64 {
+	b.version = max(b.version+1, time.Now().UnixMicro())
+	return b.version
 }
 
 // Get answers the latest figures of a job, if it runs.
@@ -63,15 +68,21 @@ func (b *Board) Get(jobID string) (collections.Progress, bool) {
 	return p, ok
 }
 
-// SetVerdict notes why a job stands still; an empty code removes the note.
-func (b *Board) SetVerdict(jobID string, v Verdict) {
+// SetVerdict notes why a job stands still and tells the owner's browsers; an empty code removes the note.
+func (b *Board) SetVerdict(owner, jobID string, v Verdict) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	if v.Code == "" {
-		delete(b.verdicts, jobID)
+	if v == b.verdicts[jobID] {
+		b.mu.Unlock()
 		return
 	}
-	b.verdicts[jobID] = v
+	told := verdictMessage{JobID: jobID, Version: b.nextVersion()}
+	if v.Code == "" {
+		delete(b.verdicts, jobID)
+	} else {
+		b.verdicts[jobID], told.Verdict = v, &v
+	}
+	b.mu.Unlock()
+	b.publish(owner, message{topics: []string{topicVerdicts}, id: jobID, version: told.Version, body: told})
 }
 
 // Verdict answers the note.

@@ -107,6 +107,9 @@ func (c *client) overflow() {
 	clear(c.pending)
 	c.queue = nil
 	for topic := range c.DefaultClient.Subscriptions() {
+		if topic == topicConnect { // its messages begin a connection
+			continue
+		}
 		k := key{topic, "resync"}
 		c.queue = append(c.queue, k)
 		c.pending[k] = subscriptions.Message{Name: topic, Data: resync}

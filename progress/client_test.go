@@ -55,7 +55,7 @@ func TestClientDropsWhatIsOlder(t *testing.T) {
 
 func TestSlowReaderIsToldToReadAgain(t *testing.T) {
 	c := newClient()
-	c.Subscribe("jobs/*", "progress")
+	c.Subscribe("jobs/*", "progress", "PB_CONNECT")
 	for i := range maxPending + 2 { // one is in the slot
 		c.send(fmt.Sprint("r", i, "-"), 1)
 	}

@@ -11,11 +11,13 @@ import (
 
 // Topics.
 const (
+	topicConnect     = "PB_CONNECT" // of PocketBase's SDKs: the id of the connection
 	topicProgress    = "progress"
 	topicProgressAll = "progress/all"
 	topicJobs        = "jobs/*"
 	topicJobsAll     = "jobs/all"
 	topicFiles       = "files/*"
+	topicVerdicts    = "verdicts"
 )
 
 // MaxFileMessages is how many files of one transaction are told one by one; more are one resync.
@@ -36,6 +38,12 @@ type recordMessage struct {
 	Action string `json:"action"`
 	Record any    `json:"record,omitempty"`
 	JobID  string `json:"job_id,omitempty"`
+}
+
+type verdictMessage struct {
+	JobID   string   `json:"job_id"`
+	Version int64    `json:"version"`
+	Verdict *Verdict `json:"verdict"` // null when the job no longer stands still
 }
 
 func (b *Board) publish(owner string, m message) {
@@ -113,11 +121,11 @@ func (b *Board) resyncFiles(owner, jobID string) {
 	b.publish(owner, message{topics: []string{topicFiles}, id: jobID, body: recordMessage{Action: "resync", JobID: jobID}})
 }
 
-// FindFiles reads the files that where accepts, in the order of their indexes.
+// FindFiles reads the files that where accepts, in the order of their indexes: at most collections.WholeTreeFiles of them.
 func FindFiles(app core.App, where dbx.Expression) ([]File, error) {
 	files := []File{}
 	err := app.DB().Select(FileColumns...).From("files f").LeftJoin("objects o", dbx.NewExp("o.id = f.object_id")).
-		Where(where).OrderBy("f.file_index").All(&files)
+		Where(where).OrderBy("f.file_index").Limit(collections.WholeTreeFiles).All(&files)
 	return files, err
 }
 

@@ -82,7 +82,7 @@ func authorise(e *core.RealtimeSubscribeRequestEvent, h holder, topic string) er
 		return nil
 	case !h.user:
 		return e.UnauthorizedError("Sign in first.", nil)
-	case topic == topicProgress, recordTopic.MatchString(topic):
+	case topic == topicConnect, topic == topicProgress, topic == topicVerdicts, recordTopic.MatchString(topic):
 		return nil
 	case h.admin && (topic == topicProgressAll || topic == topicJobsAll):
 		return nil

@@ -230,7 +230,7 @@ func TestWhoMayHaveWhichTopic(t *testing.T) {
 	s := newServer(t)
 	user, admin := s.user("ann@example.com", collections.RoleUser), s.user("root@example.com", collections.RoleAdmin)
 	id := "aaaaaaaaaaaaaaa"
-	own := []string{"jobs/*", "jobs/" + id, "files/*", "files/" + id, "progress"}
+	own := []string{"jobs/*", "jobs/" + id, "files/*", "files/" + id, "progress", "verdicts", "PB_CONNECT"}
 	forAdmins := []string{"progress/all", "jobs/all"}
 	never := []string{"users/*", "users/" + user.Id, "jobs", "files", "sessions/*", "agents/*", "_superusers/*", "progress/", "jobs/**", "jobs/ALL", "x", "@all",
 		`jobs/*?options={"query":{"filter":"id!=''"}}`, "jobs/" + id + "?x", "pbc_1/*"}
@@ -266,6 +266,34 @@ func TestNobodyHearsOfAnothersJobs(t *testing.T) {
 		if e.topic != "jobs/all" && e.topic != "progress/all" {
 			t.Errorf("the admin heard %v by a topic of one's own", e)
 		}
+	}
+}
+
+func TestAVerdictIsToldWhenItChanges(t *testing.T) {
+	s := newServer(t)
+	ann, bob := s.user("ann@example.com", collections.RoleUser), s.user("bob@example.com", collections.RoleUser)
+	hears, bobHears := s.listen(userRef(ann), "verdicts", "progress"), s.listen(userRef(bob), "verdicts", "progress")
+	waits := Verdict{collections.CodeNoAgent, "Waiting for an agent."}
+	for _, v := range []Verdict{{}, waits, waits, {}, {}} {
+		s.board.SetVerdict(ann.Id, "j", v)
+	}
+	s.board.SetVerdict(ann.Id, "j", waits)
+	var told []verdictMessage
+	for _, e := range hears.fence(ann) {
+		var m verdictMessage
+		if err := json.Unmarshal([]byte(e.data), &m); err != nil || e.topic != "verdicts" {
+			t.Fatalf("got %v, %v", e, err)
+		}
+		told = append(told, m)
+	}
+	if len(told) == 0 || len(told) > 3 { // a reader may be told the latest only
+		t.Fatalf("ann heard %v", told)
+	}
+	if last := told[len(told)-1]; last.JobID != "j" || last.Verdict == nil || *last.Verdict != waits {
+		t.Errorf("ann heard %+v last", last)
+	}
+	if got := bobHears.fence(bob); len(got) != 0 {
+		t.Errorf("bob heard %v", got)
 	}
 }
 

@@ -4,11 +4,11 @@ import { useEffect } from 'react';
 import { toast } from 'sonner';
 import { sessionQuery } from '@/features/auth/api/get-session';
 import { fileMessages, refetchFiles } from '@/features/files/lib/file-cache';
-import { refetchJobs, takeJobMessage, takeProgress } from '@/features/jobs/lib/job-cache';
-import type { FileMessage, Job, JobMessage, Progress } from '@/shared/api/types';
+import { refetchJobs, takeJobMessage, takeProgress, takeVerdict } from '@/features/jobs/lib/job-cache';
+import type { FileMessage, Job, JobMessage, Progress, VerdictMessage } from '@/shared/api/types';
 import { openRealtime } from '@/shared/realtime/connection';
 
-const topics = ['jobs/*', 'files/*', 'progress'] as const;
+const topics = ['jobs/*', 'files/*', 'progress', 'verdicts'] as const;
 
 /** Keeps the query cache fresh by realtime while the shell is on the page. */
 export function useRealtime(): void {
@@ -29,6 +29,7 @@ function router(client: QueryClient, open: (job: Job) => void): (topic: string, 
   const takeFileMessage = fileMessages(client);
   return (topic, body) => {
     if (topic === 'progress') takeFigures(client, body as Progress | JobMessage);
+    else if (topic === 'verdicts') takeVerdict(client, body as VerdictMessage | JobMessage);
     else if (topic === 'files/*') takeFileMessage(body as FileMessage);
     else {
       const completed = takeJobMessage(client, body as JobMessage);

@@ -688,6 +688,14 @@ export interface components {
             action: "create" | "update" | "delete" | "resync";
             record?: components["schemas"]["Job"];
         };
+        /** @description A realtime message of the topic verdicts, when the verdict on a job changes. */
+        VerdictMessage: {
+            job_id: components["schemas"]["Id"];
+            /** @description Grows with every change. */
+            version: number;
+            /** @description Null when the job no longer stands still. */
+            verdict: components["schemas"]["Verdict"] | null;
+        };
         /**
          * @description A realtime message of the topics files/* and files/{id}. When more than 100 files of a job change at once (its files become known) there is one message with the
          *     action resync and the job's id.

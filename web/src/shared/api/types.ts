@@ -13,6 +13,7 @@ export type JobEvent = Schemas['JobEvent'];
 export type JobMessage = Schemas['JobMessage'];
 export type Progress = Schemas['Progress'];
 export type Verdict = Schemas['Verdict'];
+export type VerdictMessage = Schemas['VerdictMessage'];
 export type Tree = Schemas['Tree'];
 export type TreeNode = Schemas['TreeNode'];
 export type Folder = Schemas['Folder'];

@@ -3,7 +3,7 @@ import { InfiniteQueryObserver, QueryClient } from '@tanstack/react-query';
 import { beforeEach, expect, test } from 'vitest';
 import type { JobDetail, Progress } from '@/shared/api/types';
 import { jobListQuery, jobQuery, progressKey } from '../api/job-queries';
-import { takeJobMessage, takeProgress } from './job-cache';
+import { takeJobMessage, takeProgress, takeVerdict } from './job-cache';
 import { allJobs } from './job-list';
 import { aJob, aPage, aProgress } from './testing';
 
@@ -67,11 +67,16 @@ test('progress only goes forward', () => {
   expect(figures()?.done_bytes).toBe(80);
 });
 
-test('the verdict is read again when a job stops or begins to move, not at every figure', () => {
+test('the detail is read again when the verdict changes, not at every figure', () => {
   takeProgress(client, aProgress({ version: 1, download_rate: 5 }));
-  takeProgress(client, aProgress({ version: 2, download_rate: 9 }));
+  takeProgress(client, aProgress({ version: 2, download_rate: 0 }));
   expect(isStale()).toBe(false);
-  takeProgress(client, aProgress({ version: 3, download_rate: 0 }));
+  takeVerdict(client, { job_id: id, version: 3, verdict: { code: 'no_peers', message: 'No peer was found yet.' } });
+  expect(isStale()).toBe(true);
+});
+
+test('verdicts that were left out are read again', () => {
+  takeVerdict(client, { action: 'resync' });
   expect(isStale()).toBe(true);
 });
 

@@ -1,8 +1,7 @@
 import type { QueryClient } from '@tanstack/react-query';
-import type { Job, JobDetail, JobMessage, Progress } from '@/shared/api/types';
+import type { Job, JobDetail, JobMessage, Progress, VerdictMessage } from '@/shared/api/types';
 import { jobListQuery, jobQuery, jobsKey, progressKey } from '../api/job-queries';
 import { newerJob, putJob, removeJob } from './job-list';
-import { isRunning } from './job-view';
 
 /** Takes an answer or message about a job into every place of the cache that shows it. */
 export function cacheJob(client: QueryClient, job: Job): void {
@@ -36,8 +35,12 @@ export function takeProgress(client: QueryClient, next: Progress): void {
   const known = client.getQueryData<Progress | null>(progressKey(next.job_id));
   if (known && known.version > next.version) return;
   client.setQueryData(progressKey(next.job_id), next);
-  // Why a job stands still is told by its detail only.
-  if (known && moves(known) !== moves(next)) void client.invalidateQueries({ queryKey: jobQuery(next.job_id).queryKey });
+}
+
+/** Takes a message of the topic `verdicts` in: the detail that shows it is read again. */
+export function takeVerdict(client: QueryClient, message: VerdictMessage | JobMessage): void {
+  if ('action' in message) refetchJobs(client);
+  else void client.invalidateQueries({ queryKey: jobQuery(message.job_id).queryKey });
 }
 
 /** Reads again what may have been missed. */
@@ -56,15 +59,4 @@ function refetchListUnderWay(client: QueryClient): void {
   if (client.isFetching({ queryKey: jobListQuery.queryKey }) > 0) {
     void client.invalidateQueries({ queryKey: jobListQuery.queryKey });
   }
-}
-
-/** Whether a job that has not ended makes no headway as far as the cache knows. */
-export function standsStill(client: QueryClient, job: Job): boolean {
-  if (job.status === 'queued') return true;
-  const progress = client.getQueryData<Progress | null>(progressKey(job.id));
-  return isRunning(job.status) && progress != null && !moves(progress);
-}
-
-function moves(progress: Progress): boolean {
-  return progress.download_rate > 0 || progress.status === 'uploading';
 }
