@@ -14,6 +14,7 @@ import (
 var peerCases = []testCase{
 	{name: "what is verified is served to others", run: serves, swarm: true},
 	{name: "a seeder that dials is used", run: dialled, swarm: true},
+	{name: "a seeder that rejects requests is asked again", run: rejectingSeeder, swarm: true},
 	{name: "a seeder that sends wrong bytes beside a good one spoils nothing", run: corruptSeeder, swarm: true},
 	{name: "a private torrent tells no peer of others", run: privateTorrent, swarm: true},
 	{name: "released pieces lose their blocks for good", needs: []plugins.Capability{plugins.CapRelease}, run: releasedBlocks},
@@ -80,6 +81,13 @@ func dialled(r *rig) {
 	o.peers = nil
 	d := r.run(o)
 	r.must(seeder.Dial(r.ctx(), d.engineAddr(tracker)))
+	d.awaitFinished()
+	d.checkFiles()
+}
+
+// rejectingSeeder rejects the first request alone, so the engine has none open after it.
+func rejectingSeeder(r *rig) {
+	d := r.run(swarmOffer(r.t, MakePayload(r.t, single(100_000)), SeederOptions{Reject: true}))
 	d.awaitFinished()
 	d.checkFiles()
 }

@@ -23,6 +23,7 @@ type SeederOptions struct {
 	Corrupt  []plugins.Range // pieces it sends with wrong bytes
 	Rate     int64           // bytes per second to all peers together; 0 is no limit
 	Tell     []string        // addresses it tells every peer that knows peer exchange (BEP 11)
+	Reject   bool            // rejects the first request for every block, from peers that know the fast extension (BEP 6)
 }
 
 // Seeder serves a payload over plain TCP: handshake, extension protocol with metadata
@@ -190,7 +191,8 @@ func (s *Seeder) accept() {
 }
 
 func (s *Seeder) serve(conn net.Conn, dialled bool) {
-	c := &seederConn{peerConn: newPeerConn(conn), seeder: s}
+	c := &seederConn{peerConn: newPeerConn(conn), seeder: s, rejected: map[block]bool{}}
+	c.fast = s.options.Reject
 	c.changed.L = &c.mu
 	if !s.enter(c) {
 		_ = conn.Close()

@@ -18,7 +18,8 @@ const (
 // seederConn serves one peer: run reads, send writes, the queue is between them.
 type seederConn struct {
 	*peerConn
-	seeder *Seeder
+	seeder   *Seeder
+	rejected map[block]bool
 
 	mu         sync.Mutex
 	changed    sync.Cond
@@ -101,6 +102,11 @@ func (c *seederConn) handleRequest(m message) error {
 	s.mu.Lock()
 	s.requested[b.piece]++
 	s.mu.Unlock()
+	if c.fast && !c.rejected[b] {
+		c.rejected[b] = true
+		c.say(appendMessage(nil, msgReject, m.body...))
+		return nil
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.queue = append(c.queue, b)
@@ -117,6 +123,10 @@ func (c *seederConn) handleCancel(m message) error {
 	defer c.mu.Unlock()
 	if i := slices.Index(c.queue, b); i >= 0 {
 		c.queue = slices.Delete(c.queue, i, i+1)
+		if c.fast {
+			c.control = append(c.control, appendMessage(nil, msgReject, m.body...)...)
+			c.changed.Signal()
+		}
 	}
 	return nil
 }

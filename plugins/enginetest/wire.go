@@ -14,7 +14,7 @@ import (
 	"github.com/longshore-project/longshore/plugins/bencode"
 )
 
-// Kinds of messages (BEP 3, BEP 10).
+// Kinds of messages (BEP 3, BEP 6, BEP 10).
 const (
 	msgChoke      = 0
 	msgUnchoke    = 1
@@ -24,6 +24,7 @@ const (
 	msgRequest    = 6
 	msgPiece      = 7
 	msgCancel     = 8
+	msgReject     = 16
 	msgExtended   = 20
 )
 
@@ -35,6 +36,7 @@ const (
 	extMetadata     = 2        // our number of ut_metadata
 	extPex          = 3        // our number of ut_pex
 	extendedBit     = 0x10     // of the sixth reserved byte
+	fastBit         = 0x04     // of the eighth
 	handshakeLength = 68
 )
 
@@ -67,7 +69,8 @@ func (m message) block() (block, error) {
 // peerConn is one connection of the peer wire protocol.
 type peerConn struct {
 	net.Conn
-	in *bufio.Reader
+	in   *bufio.Reader
+	fast bool // offers the fast extension (BEP 6); after the handshake: both do
 }
 
 func newPeerConn(c net.Conn) *peerConn {
@@ -81,6 +84,9 @@ func (c *peerConn) shake(infohash collections.Infohash, id string, dialled bool)
 		return err
 	}
 	ours := append([]byte(protocolName), 0, 0, 0, 0, 0, extendedBit, 0, 0)
+	if c.fast {
+		ours[27] |= fastBit
+	}
 	ours = append(append(ours, raw...), id...)
 	if dialled {
 		if _, err := c.Write(ours); err != nil {
@@ -98,6 +104,7 @@ func (c *peerConn) shake(infohash collections.Infohash, id string, dialled bool)
 	if string(theirs[:20]) != protocolName || string(theirs[28:48]) != string(raw) {
 		return errHandshake
 	}
+	c.fast = c.fast && theirs[27]&fastBit != 0
 	if !dialled {
 		_, err = c.Write(ours)
 	}
