@@ -53,7 +53,7 @@ func runAgent(ctx context.Context, cfg agent.Config) error {
 	cfg.Engines = builtInEngines(cfg.Dir, cfg.Logger)
 	a, err := agent.New(cfg)
 	if err != nil {
-		return err
+		return usageError{err}
 	}
 	return a.Run(ctx)
 }

@@ -40,8 +40,20 @@ func runControl() error {
 	root.AddCommand(newServeCommand(pb), newUserCommand(pb), newAgentsCommand(pb), newDoctorCommand(pb),
 		// For the help text only: run() takes these roles before PocketBase is made.
 		newAgentCommand(), newEngineCommand())
+	root.FParseErrWhitelist.UnknownFlags = false // PocketBase's own passes over them
+	root.SetHelpCommand(nil)                     // and has none
 	usable(root)
+	if onlyHelps(root) {
+		return root.Execute()
+	}
 	return pb.Execute()
+}
+
+// onlyHelps says whether the call names no command that does something: then no data folder is made.
+func onlyHelps(root *cobra.Command) bool {
+	root.InitDefaultHelpCmd()
+	cmd, _, err := root.Find(os.Args[1:])
+	return err == nil && (cmd.HasSubCommands() || cmd.Name() == "help")
 }
 
 func newUserCommand(app core.App) *cobra.Command {
@@ -163,7 +175,11 @@ func openStore(app core.App, partURL, publicURL func() string) (storage.Store, e
 		Dir: localStoreDir(app.DataDir()), Key: secret.Derive("storage links"),
 		PartURL: partURL, PublicURL: publicURL, Now: time.Now,
 	}
-	return storage.Open(cfg)
+	store, err := storage.Open(cfg)
+	if err != nil && cfg.Kind != storage.KindLocal { // nothing was sent: the settings are wrong
+		err = usageError{err}
+	}
+	return store, err
 }
 
 // unsigned is the URL of a command that signs nothing.

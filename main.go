@@ -69,6 +69,9 @@ func execute(cmd *cobra.Command, args []string) error {
 func usable(cmd *cobra.Command) {
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	if cmd.HasSubCommands() {
+		cmd.RunE = helpOrUnknown
+	}
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(c *cobra.Command, args []string) error {
 			if err := check(c, args); err != nil {
@@ -90,6 +93,14 @@ func usable(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		usable(sub)
 	}
+}
+
+// helpOrUnknown is what a command does that only has others below it.
+func helpOrUnknown(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath())}
+	}
+	return cmd.Help()
 }
 
 // flagsFromEnv gives each flag that was not set on the command line the value of its
@@ -115,7 +126,7 @@ func envName(flag string) string {
 // wrongUse says whether the caller erred. Cobra has no type for an unknown command.
 func wrongUse(err error) bool {
 	var use usageError
-	return errors.As(err, &use) || slices.ContainsFunc([]string{"unknown command", "unknown flag", "unknown shorthand flag", "required flag"}, func(s string) bool {
+	return errors.As(err, &use) || slices.ContainsFunc([]string{"unknown command", "unsupported command", "unknown flag", "unknown shorthand flag", "required flag"}, func(s string) bool {
 		return strings.HasPrefix(err.Error(), s)
 	})
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/longshore-project/longshore/agent"
 	"github.com/longshore-project/longshore/api"
+	"github.com/longshore-project/longshore/collections"
 	"github.com/longshore-project/longshore/dispatch"
 	"github.com/longshore-project/longshore/hooks"
 	"github.com/longshore-project/longshore/progress"
@@ -47,12 +48,12 @@ func newServeCommand(app core.App) *cobra.Command {
 		Use:   "serve",
 		Short: "Run the control plane, with a local agent",
 		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			if localAgent != "local" && localAgent != "none" {
 				return usageError{fmt.Errorf("--agent is %q: it must be local or none", localAgent)}
 			}
 			s := &server{app: app, logger: newLogger(), localAgent: localAgent == "local"}
-			return s.run(httpAddr, agentsAddr)
+			return s.run(cmd.Context(), httpAddr, agentsAddr)
 		},
 	}
 	cmd.Flags().StringVar(&httpAddr, "http", "127.0.0.1:8090", "`address` for browsers and programs")
@@ -61,13 +62,13 @@ func newServeCommand(app core.App) *cobra.Command {
 	return cmd
 }
 
-func (s *server) run(httpAddr, agentsAddr string) error {
+func (s *server) run(ctx context.Context, httpAddr, agentsAddr string) error {
 	lock, err := lockFolder(s.app.DataDir())
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	if err := s.listen(httpAddr, agentsAddr); err != nil {
+	if err := s.listen(ctx, httpAddr, agentsAddr); err != nil {
 		return err
 	}
 	defer s.people.Close()
@@ -88,14 +89,18 @@ func (s *server) run(httpAddr, agentsAddr string) error {
 }
 
 // listen opens both listeners first: a port that is taken fails before anything else begins.
-func (s *server) listen(httpAddr, agentsAddr string) (err error) {
+func (s *server) listen(ctx context.Context, httpAddr, agentsAddr string) (err error) {
 	if err := loopbackOnly(agentsAddr); err != nil {
 		return usageError{err}
 	}
-	if s.people, err = net.Listen("tcp", httpAddr); err != nil {
+	if _, _, err := net.SplitHostPort(httpAddr); err != nil {
+		return usageError{fmt.Errorf("--http: %w", err)}
+	}
+	var config net.ListenConfig
+	if s.people, err = config.Listen(ctx, "tcp", httpAddr); err != nil {
 		return err
 	}
-	if s.machines, err = net.Listen("tcp", agentsAddr); err != nil {
+	if s.machines, err = config.Listen(ctx, "tcp", agentsAddr); err != nil {
 		s.people.Close()
 	}
 	return err
@@ -137,7 +142,14 @@ func (s *server) wire() (err error) {
 		PublicURL: s.publicURL(), AllowedHosts: splitList(os.Getenv("LONGSHORE_ALLOWED_HOSTS")),
 		Version: version, Logger: s.logger,
 	})
-	return err
+	if err != nil {
+		return usageError{err}
+	}
+	s.agents = &http.Server{
+		Handler: api.AgentRoutes(s.dispatch, s.localStore()), ReadHeaderTimeout: time.Minute,
+		ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelWarn),
+	}
+	return nil
 }
 
 // localStore answers the handler of signed local URLs, nil when the store is S3.
@@ -159,11 +171,7 @@ func (s *server) onServe(e *core.ServeEvent) error {
 	if err := s.dispatch.Start(ctx); err != nil {
 		return err
 	}
-	s.agents = &http.Server{
-		Handler: api.AgentRoutes(s.dispatch, s.localStore()), ReadHeaderTimeout: time.Minute,
-		ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelWarn),
-	}
-	go s.agents.Serve(s.machines)
+	go s.serveAgents()
 	if err := os.WriteFile(agentsURLFile(s.app.DataDir()), []byte(s.agentsURL()), 0o600); err != nil {
 		return err
 	}
@@ -172,6 +180,12 @@ func (s *server) onServe(e *core.ServeEvent) error {
 	}
 	s.greet()
 	return nil
+}
+
+func (s *server) serveAgents() {
+	if err := s.agents.Serve(s.machines); !errors.Is(err, http.ErrServerClosed) {
+		s.logger.Error("the listener for agents ended", "error", err)
+	}
 }
 
 // startLocalAgent runs an agent over the same code and routes as any other one.
@@ -206,7 +220,9 @@ func (s *server) shutdown() {
 	}
 	s.stop()
 	s.running.Wait()
-	s.agents.Close()
+	if err := s.agents.Close(); err != nil {
+		s.logger.Warn("the listener for agents did not close", "error", err)
+	}
 	s.dispatch.Stop()
 	os.Remove(agentsURLFile(s.app.DataDir()))
 }
@@ -238,8 +254,8 @@ func linkTTL(value string) (time.Duration, error) {
 		return 0, nil
 	}
 	ttl, err := time.ParseDuration(value)
-	if err != nil || ttl < time.Second {
-		return 0, fmt.Errorf("LONGSHORE_LINK_TTL is %q: it must be a duration of a second or more, such as 6h", value)
+	if err != nil || ttl < time.Second || ttl > collections.MaxDeliveryLinkTTL {
+		return 0, fmt.Errorf("LONGSHORE_LINK_TTL is %q: it must be a duration from a second to 168h, such as 6h", value)
 	}
 	return ttl, nil
 }

@@ -54,7 +54,7 @@ func (x *examination) eachTorrent(found func(Violation), fn func(*core.Record, *
 	if err != nil {
 		return err
 	}
-	defer files.Close()
+	defer func() { _ = files.Close() }()
 	var ids []string
 	if err := x.app.ConcurrentDB().Select("id").From("torrents").WithContext(x).Column(&ids); err != nil {
 		return err
@@ -81,7 +81,7 @@ func readMetainfo(files *filesystem.System, torrent *core.Record) (*collections.
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }()
 	b, err := io.ReadAll(io.LimitReader(r, collections.MaxStoredMetainfo+1))
 	if err != nil {
 		return nil, err
