@@ -193,13 +193,9 @@ func (s *server) startLocalAgent(ctx context.Context) error {
 	if !s.localAgent {
 		return nil
 	}
-	token, err := dispatch.NewAgentToken(s.app, true, time.Hour)
-	if err != nil {
-		return err
-	}
 	dir := filepath.Join(s.app.DataDir(), "agent")
 	a, err := agent.New(agent.Config{
-		Server: s.agentsURL(), Token: token, Listen: "127.0.0.1:0", Dir: dir, Slots: defaultSlots,
+		Server: s.agentsURL(), MintToken: s.localToken, Listen: "127.0.0.1:0", Dir: dir, Slots: defaultSlots,
 		Link: s.localStore() != nil, Engines: builtInEngines(dir, s.logger), Version: version, Logger: s.logger,
 	})
 	if err != nil {
@@ -212,6 +208,8 @@ func (s *server) startLocalAgent(ctx context.Context) error {
 	})
 	return nil
 }
+
+func (s *server) localToken() (string, error) { return dispatch.NewAgentToken(s.app, true, time.Hour) }
 
 // shutdown ends the agent first, so that its last report is still heard.
 func (s *server) shutdown() {

@@ -21,15 +21,16 @@ import (
 
 // Config says how an agent runs. Zero values mean the defaults.
 type Config struct {
-	Server    string // base URL of the control plane; http on a loopback host
-	Token     string // one-time enrolment token; needed until Dir holds an identity
-	Listen    string // host:port of the agent's API; default 127.0.0.1 and a free port, the last one again when it can be had
-	Advertise string // base URL under which the control plane reaches Listen; default http://<listen address>
-	Dir       string // identity and scratch space; one agent at a time
-	EngineDir string // executables named longshore-engine-* are offered as engines
-	Slots     int    // jobs at once; default 4
-	Scratch   int64  // bytes the scratch space may take; 0 for what the disk has
-	Link      bool   // the object store may lie on this machine: finished files are linked or cloned when the control plane agrees
+	Server    string                 // base URL of the control plane; http on a loopback host
+	Token     string                 // one-time enrolment token; needed until Dir holds an identity that the control plane knows
+	MintToken func() (string, error) // makes one when it is needed; takes the place of Token
+	Listen    string                 // host:port of the agent's API; default 127.0.0.1 and a free port, the last one again when it can be had
+	Advertise string                 // base URL under which the control plane reaches Listen; default http://<listen address>
+	Dir       string                 // identity and scratch space; one agent at a time
+	EngineDir string                 // executables named longshore-engine-* are offered as engines
+	Slots     int                    // jobs at once; default 4
+	Scratch   int64                  // bytes the scratch space may take; 0 for what the disk has
+	Link      bool                   // the object store may lie on this machine: finished files are linked or cloned when the control plane agrees
 	Engines   []plugins.Spec
 	Version   string
 	Logger    *slog.Logger

@@ -43,6 +43,11 @@ func (c *control) enrol(ctx context.Context, req collections.EnrolRequest) (repl
 	return reply, c.postJSON(ctx, "/agents/enrol", req, &reply)
 }
 
+// self answers nil when the control plane knows the agent.
+func (c *control) self(ctx context.Context) error {
+	return c.send(ctx, http.MethodGet, "/agents/self", "application/json", nil, &collections.AgentSelf{})
+}
+
 // report takes a report already in JSON.
 func (c *control) report(ctx context.Context, body []byte) (reply collections.ReportReply, err error) {
 	return reply, c.send(ctx, http.MethodPost, "/jobs/callback", "application/json", body, &reply)

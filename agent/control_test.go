@@ -76,6 +76,9 @@ func newControlPlane(t *testing.T) *controlPlane {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/v1/agents/enrol", cp.enrol)
+	mux.HandleFunc("GET /api/v1/agents/self", cp.signedBy(func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, collections.AgentSelf{AgentID: "agent1"})
+	}))
 	mux.HandleFunc("POST /api/v1/jobs/callback", cp.signedBy(cp.callback))
 	mux.HandleFunc("PUT /api/v1/jobs/{id}/metainfo", cp.signedBy(cp.metainfo))
 	mux.HandleFunc("POST /api/v1/jobs/{id}/uploads", cp.signedBy(cp.uploads))

@@ -31,11 +31,14 @@ type identity struct {
 	key        ed25519.PrivateKey
 }
 
-// identify reads the identity or enrols. The control plane may come up later than the agent:
-// enrolment is tried until ctx ends, unless it is refused.
+// identify reads the identity or enrols, also when a token was given and the control plane does not know the
+// identity (any more). The control plane may come up later than the agent: it is asked until ctx ends, unless it refuses.
 func (a *Agent) identify(ctx context.Context, listen string) error {
 	id, err := readIdentity(a.cfg.Dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	if err == nil && a.mayEnrol() {
+		err = a.checkKnown(ctx, id)
+	}
+	if errors.Is(err, fs.ErrNotExist) || unrecognised(err) {
 		id, err = a.enrol(ctx, listen)
 	}
 	if err != nil {
@@ -52,21 +55,51 @@ func (a *Agent) identify(ctx context.Context, listen string) error {
 	return nil
 }
 
+func (a *Agent) mayEnrol() bool { return a.cfg.Token != "" || a.cfg.MintToken != nil }
+
+// checkKnown asks the control plane until it answers. Its error is unrecognised when the identity is refused.
+func (a *Agent) checkKnown(ctx context.Context, id *identity) error {
+	control := newControl(a.cfg.Server, id)
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		err := control.self(ctx)
+		if unrecognised(err) {
+			a.log.Warn("the control plane does not know this agent: it enrols anew", "agent", id.AgentID)
+			return struct{}{}, backoff.Permanent(err)
+		}
+		if refused(err) { // whatever it has against the question, it knows who asks
+			err = nil
+		}
+		return struct{}{}, err
+	}, backoff.WithBackOff(a.retries()), backoff.WithMaxElapsedTime(0), backoff.WithNotify(a.notify("the control plane does not answer, trying again")))
+	return err
+}
+
+func (a *Agent) token() (string, error) {
+	if a.cfg.MintToken != nil {
+		return a.cfg.MintToken()
+	}
+	if a.cfg.Token == "" {
+		return "", errors.New("this agent is not enrolled yet: start it with --token and a token from `longshore agents token`")
+	}
+	return a.cfg.Token, nil
+}
+
 // advertise answers the base URL of the agent's API for the control plane.
 func (a *Agent) advertise(listen string) string {
 	return cmp.Or(a.cfg.Advertise, "http://"+listen)
 }
 
 func (a *Agent) enrol(ctx context.Context, listen string) (*identity, error) {
-	if a.cfg.Token == "" {
-		return nil, errors.New("this agent is not enrolled yet: start it with --token and a token from `longshore agents token`")
+	token, err := a.token()
+	if err != nil {
+		return nil, err
 	}
 	public, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		return nil, err
 	}
 	name, _ := os.Hostname()
-	req := collections.EnrolRequest{Token: a.cfg.Token, Name: name, PublicKey: public, Advertise: a.advertise(listen)}
+	req := collections.EnrolRequest{Token: token, Name: name, PublicKey: public, Advertise: a.advertise(listen)}
 	control := newControl(a.cfg.Server, nil)
 	reply, err := backoff.Retry(ctx, func() (collections.EnrolReply, error) {
 		reply, err := control.enrol(ctx, req)

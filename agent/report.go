@@ -165,7 +165,7 @@ func (r *reporter) logFailure(err error) {
 	r.logged = time.Now()
 	if unrecognised(err) {
 		r.agent.log.Error("the control plane does not know this agent: is its clock right, was the agent removed there? To enrol again, "+
-			"remove agent.json and start with a new token", "agent", r.agent.identity.AgentID, "error", err)
+			"start it with a new token", "agent", r.agent.identity.AgentID, "error", err)
 		return
 	}
 	r.agent.log.Warn("the control plane did not take the report, trying again", "error", err)

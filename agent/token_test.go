@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"encoding/json"
 	"net/http"
@@ -117,6 +118,54 @@ func TestServersBeyondThisMachineAreRefused(t *testing.T) {
 		if (err == nil) != good {
 			t.Errorf("%q: %v", server, err)
 		}
+	}
+}
+
+func TestAForgottenAgentEnrolsAnewWithAToken(t *testing.T) {
+	t.Parallel()
+	cp := newControlPlane(t)
+	dir := t.TempDir()
+	first := cp.agent(dir)
+	first.stop()
+	again := cp.agent(dir) // the used token is of no account while the identity holds
+	again.stop()
+	stranger, _, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forget := func() { cp.with(func() { cp.agentKey = stranger }) }
+
+	forget()
+	used, err := New(Config{Server: cp.server.URL, Dir: dir, Token: "token"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := used.Run(t.Context()); !unrecognised(err) {
+		t.Errorf("with a used token it ended with %v", err)
+	}
+	if id, err := readIdentity(dir); err != nil || !bytes.Equal(id.Seed, first.identity.Seed) {
+		t.Errorf("the identity is %v, %v", id, err)
+	}
+	cp.with(func() { cp.tokens["token"] = true })
+	anew := cp.agent(dir)
+	if bytes.Equal(anew.identity.Seed, first.identity.Seed) {
+		t.Error("the agent kept its key")
+	}
+	anew.stop()
+
+	forget()
+	minted := 0
+	mint := func(a *Agent) {
+		a.cfg.MintToken = func() (string, error) {
+			minted++
+			cp.with(func() { cp.tokens["minted"] = true })
+			return "minted", nil
+		}
+	}
+	cp.agent(dir, mint).stop()
+	cp.agent(dir, mint).stop()
+	if minted != 1 {
+		t.Errorf("%d tokens were made", minted)
 	}
 }
 

@@ -19,10 +19,10 @@ func AgentRoutes(d *dispatch.Dispatcher, store http.Handler) http.Handler {
 	r := agentRoutes{d}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/v1/agents/enrol", r.enrol)
+	mux.HandleFunc("GET /api/v1/agents/self", r.signed(r.self))
 	mux.HandleFunc("POST /api/v1/jobs/callback", r.signed(r.callback))
 	mux.HandleFunc("PUT /api/v1/jobs/{id}/metainfo", r.signed(r.metainfo))
 	mux.HandleFunc("POST /api/v1/jobs/{id}/uploads", r.signed(r.uploads))
-	mux.HandleFunc("GET /api/v1/jobs/{id}/stored", r.signed(r.stored))
 	if store != nil {
 		mux.Handle(storage.StoragePath, store)
 	}
@@ -72,6 +72,11 @@ func (r agentRoutes) enrol(w http.ResponseWriter, req *http.Request) {
 	answerAgent(w, req, http.StatusCreated, reply, err)
 }
 
+// self tells an agent that its identity holds.
+func (r agentRoutes) self(_ http.ResponseWriter, _ *http.Request, agentID string) (any, error) {
+	return collections.AgentSelf{AgentID: agentID}, nil
+}
+
 func (r agentRoutes) callback(w http.ResponseWriter, req *http.Request, agentID string) (any, error) {
 	var in collections.ReportRequest
 	if err := readAgentJSON(w, req, collections.MaxReportBytes, &in); err != nil {
@@ -116,14 +121,6 @@ func (r agentRoutes) uploads(w http.ResponseWriter, req *http.Request, agentID s
 		return nil, err
 	}
 	return r.d.URLs(req.Context(), agentID, req.PathValue("id"), in)
-}
-
-func (r agentRoutes) stored(_ http.ResponseWriter, req *http.Request, agentID string) (any, error) {
-	attempt, err := attemptOf(req)
-	if err != nil {
-		return nil, err
-	}
-	return r.d.Stored(req.Context(), agentID, req.PathValue("id"), attempt)
 }
 
 func attemptOf(req *http.Request) (int64, error) {

@@ -15,6 +15,11 @@ type EnrolReply struct {
 	PublicKey []byte `json:"public_key"` // Ed25519, 32 bytes, of the control plane
 }
 
+// AgentSelf answers GET /api/v1/agents/self: the control plane knows the agent.
+type AgentSelf struct {
+	AgentID string `json:"agent_id"`
+}
+
 // Bearer tokens between control plane and agents are JWTs signed with EdDSA
 // (RFC 8037). Control plane to agent: iss = EnrolReply.Issuer, aud = the agent's
 // id. Agent to control plane: iss = sub = the agent's id, aud = EnrolReply.Issuer.

@@ -1,8 +1,6 @@
 package dispatch
 
 import (
-	"context"
-
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 
@@ -55,14 +53,6 @@ func (p *recordedPart) addTo(account []collections.StoredParts) []collections.St
 		last.Numbers = append(last.Numbers, n+1)
 	}
 	return account
-}
-
-// Stored answers an agent's question of what the store has of its job. attempt_stale, not_found.
-func (d *Dispatcher) Stored(_ context.Context, agentID, jobID string, attempt int64) (collections.Stored, error) {
-	if _, err := d.current(agentID, jobID, attempt); err != nil {
-		return collections.Stored{}, err
-	}
-	return storedAccount(d.App, jobID)
 }
 
 // current answers the job that the agent runs in that attempt. attempt_stale, not_found.
