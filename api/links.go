@@ -1,8 +1,6 @@
 package api
 
 import (
-	"database/sql"
-	"errors"
 	"path"
 
 	"github.com/pocketbase/dbx"
@@ -13,8 +11,8 @@ import (
 	"github.com/longshore-project/longshore/storage"
 )
 
-// maxLinks is how many links one request gets.
-const maxLinks = 1000
+// maxLinks is how many links one request gets: FindFiles answers no more.
+const maxLinks = collections.WholeTreeFiles
 
 type link struct {
 	URL       string `json:"url"`
@@ -47,8 +45,10 @@ func (a *API) signFile(e *core.RequestEvent) error {
 
 // findFile answers the file of the path if it is the caller's.
 func findFile(e *core.RequestEvent) (progress.File, error) {
-	files, err := progress.FindFiles(e.App, dbx.HashExp{"f.id": e.Request.PathValue("id"), "f.user_id": e.Auth.Id})
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	files, err := progress.FindFiles(e.App, dbx.And(
+		dbx.HashExp{"f.id": e.Request.PathValue("id"), "f.user_id": e.Auth.Id},
+		dbx.NewExp("EXISTS (SELECT 1 FROM jobs WHERE jobs.id = f.job_id)"))) // files of a deleted job go one after the other
+	if err != nil {
 		return progress.File{}, err
 	}
 	if len(files) == 0 {
@@ -101,8 +101,7 @@ func filesToSign(app core.App, jobID string, ids []string) ([]progress.File, err
 	where := dbx.HashExp{"f.job_id": jobID}
 	if len(ids) == 0 {
 		where["f.is_complete"] = true
-		files, err := progress.FindFiles(app, where)
-		return files[:min(len(files), maxLinks)], err
+		return progress.FindFiles(app, where)
 	}
 	where["f.id"] = anys(ids)
 	files, err := progress.FindFiles(app, where)

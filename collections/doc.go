@@ -16,6 +16,7 @@
 //	object     one stored file of one torrent, in the object store
 //	upload     the making of an object; it consists of parts
 //	part       a range of an object that is PUT to one presigned URL
+//	removal    what is still to be taken from the files of a job that was cancelled or deleted
 //	plan, quota, usage, blocklist, audit
 //	verdict    why a job stands where it stands, in words and a code
 package collections

@@ -115,6 +115,7 @@ func (d *Dispatcher) Start(ctx context.Context) error {
 	d.work.Go(d.sweepLoop)
 	d.work.Go(d.fin.loop)
 	d.work.Go(d.reapLoop)
+	poke(d.reap)
 	return d.startSweeper()
 }
 

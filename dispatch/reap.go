@@ -21,18 +21,29 @@ type doomed struct {
 	UploadKey string `db:"upload_key"`
 }
 
-// reapLoop empties the store of deleting objects as soon as a commit makes some.
+// reapLoop empties the store of deleting objects as soon as a commit makes some, and at the start.
 func (d *Dispatcher) reapLoop() {
 	for {
 		select {
 		case <-d.ctx.Done():
 			return
 		case <-d.reap:
-			if err := d.reapDeleting(d.ctx); err != nil && d.ctx.Err() == nil {
+			if err := errors.Join(d.finishRemovals(), d.reapDeleting(d.ctx)); err != nil && d.ctx.Err() == nil {
 				d.Logger.Warn("objects could not be removed yet; the sweeper tries again", "error", err)
 			}
 		}
 	}
+}
+
+// finishRemovals goes on with jobs that had more files than one transaction takes.
+func (d *Dispatcher) finishRemovals() error {
+	for more := true; more && d.ctx.Err() == nil; {
+		var err error
+		if more, err = hooks.ContinueRemoval(d.App); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // reapDeleting aborts and removes, first at the store, then in the rows. One object's failure does not keep the others.

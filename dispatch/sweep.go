@@ -48,7 +48,7 @@ func (d *Dispatcher) startSweeper() error {
 
 // RunSweep removes deleting objects, unfinished uploads and objects that no row names, and enrolment tokens out of date.
 func (d *Dispatcher) RunSweep(ctx context.Context) (storage.SweepResult, error) {
-	reaped := d.reapDeleting(ctx)
+	reaped := errors.Join(d.finishRemovals(), d.reapDeleting(ctx))
 	_, tokens := exec(d.App, `DELETE FROM agent_tokens WHERE expires_at < {:now}`, dbx.Params{"now": stamp(d.Now())})
 	result, swept := storage.Sweep(ctx, d.Store, known{d}, d.Now(), storage.SweepAge)
 	return result, errors.Join(reaped, tokens, d.giveUpPaused(ctx), swept)

@@ -43,9 +43,11 @@ func jobsExist(x *examination, found func(Violation)) (string, error) {
 		`SELECT MIN(id), COUNT(*) || ' live jobs of user ' || user_id || ' have infohash ' || infohash FROM jobs
 			WHERE status NOT IN ('completed', 'failed', 'cancelled') GROUP BY user_id, infohash HAVING COUNT(*) > 1`,
 		`SELECT job_id, 'has ' || COUNT(*) || ' events but no row' FROM job_events
-			WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = job_events.job_id) GROUP BY job_id`,
+			WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = job_events.job_id)
+			AND NOT EXISTS (SELECT 1 FROM removals WHERE removals.job_id = job_events.job_id) GROUP BY job_id`,
 		`SELECT job_id, 'has ' || COUNT(*) || ' files but no row' FROM files
-			WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = files.job_id) GROUP BY job_id`)
+			WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = files.job_id)
+			AND NOT EXISTS (SELECT 1 FROM removals WHERE removals.job_id = files.job_id) GROUP BY job_id`)
 }
 
 // leaseSlack is how late a sweep may be on a busy machine.

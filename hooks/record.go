@@ -107,7 +107,7 @@ func takeEdge(e *core.RecordEvent, from collections.Status) error {
 		e.Record.Set("lease_until", "")
 	}
 	if to == collections.StatusFailed || to == collections.StatusCancelled {
-		return releaseUnfinished(e.App, e.Record.Id)
+		return beginRemoval(e.App, e.Record.Id, false)
 	}
 	return nil
 }

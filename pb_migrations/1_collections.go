@@ -104,7 +104,7 @@ func baseCollections() []*core.Collection {
 
 		table("objects", []string{
 			"CREATE UNIQUE INDEX idx_objects_file ON objects (torrent_id, file_index, scope)",
-			"CREATE INDEX idx_objects_state ON objects (state)",
+			"CREATE INDEX idx_objects_state ON objects (state, id)",
 		}, text("torrent_id", 15), number("file_index"), text("scope", 15), text("key", 255), text("store", 16),
 			number("size_bytes"), text("etag", 255), choice("state", string(collections.ObjectUploading), string(collections.ObjectStored), string(collections.ObjectDeleting))),
 
@@ -121,9 +121,11 @@ func baseCollections() []*core.Collection {
 			"CREATE INDEX idx_files_object ON files (object_id)",
 			"CREATE INDEX idx_files_user ON files (user_id)",
 			"CREATE INDEX idx_files_path ON files (job_id, path, file_index)", // pages of a tree
-			"CREATE INDEX idx_files_open ON files (job_id) WHERE selected = TRUE AND is_complete = FALSE",
+			"CREATE INDEX idx_files_counts ON files (job_id, selected, is_complete)",
 		}, text("job_id", 15), text("user_id", 15), text("object_id", 15), number("file_index"), text("path", collections.MaxPathBytes*2),
 			number("size_bytes"), text("mime_type", 255), flag("selected"), flag("is_complete"), number("revision")),
+
+		table("removals", nil, text("job_id", 15), flag("whole"), number("after_index")),
 	}
 }
 
