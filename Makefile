@@ -49,7 +49,7 @@ lint: ## style gates for Go and web
 	go run $(LINT) run
 	cd web && npm run lint
 
-bench: build ## benchmarks: figures as ratios within one run (bench/README.md)
+bench: build ## benchmarks: figures as ratios within one run (docs/benchmarks.md)
 	scripts/bench.sh
 
 fuzz: ## fuzz the readers of outside input, each for FUZZ (30s)

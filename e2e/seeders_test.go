@@ -96,6 +96,8 @@ func seedAria2(t testing.TB, metainfo []byte, dir string) {
 	})
 }
 
+// qbittorrentConfig allows several connections per address: the tracker tells qBittorrent of itself
+// on 127.0.0.1, and without that it refuses every other peer there.
 const qbittorrentConfig = `[LegalNotice]
 Accepted=true
 
@@ -107,6 +109,7 @@ Session\DHTEnabled=false
 Session\LSDEnabled=false
 Session\PeXEnabled=false
 Session\BTProtocol=TCP
+Session\MultiConnectionsPerIp=true
 Session\QueueingSystemEnabled=false
 
 [Preferences]

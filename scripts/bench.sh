@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Benchmarks on real parts; bench/README.md says what is set side by side.
+# Benchmarks on real parts; docs/benchmarks.md says what is set side by side.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export GOTOOLCHAIN=go1.27.3 GOFLAGS=-trimpath
-CGO_ENABLED=0 go test -run '^$' -bench . -benchtime 1x -timeout 60m -v ./bench
+CGO_ENABLED=0 go test -run '^$' -bench . -benchtime 1x -timeout 60m -v ./e2e
 CGO_ENABLED=0 go test -run '^$' -bench . -timeout 20m ./collections ./dispatch ./storage

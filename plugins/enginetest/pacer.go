@@ -13,6 +13,9 @@ type pacer struct {
 	changed chan struct{} // closed when rate changes
 }
 
+// paceSlack is what may be caught up: timers fire late, and without it every block would pay for that.
+const paceSlack = 20 * time.Millisecond
+
 func newPacer(rate int64) *pacer { return &pacer{rate: rate, changed: make(chan struct{})} }
 
 func (p *pacer) limited() bool {
@@ -50,8 +53,8 @@ func (p *pacer) book(n int64) (turn time.Duration, changed <-chan struct{}) {
 		return 0, nil
 	}
 	now := time.Now()
-	if p.due.Before(now) {
-		p.due = now
+	if earliest := now.Add(-paceSlack); p.due.Before(earliest) {
+		p.due = earliest
 	}
 	p.due = p.due.Add(time.Duration(float64(n) / float64(p.rate) * float64(time.Second)))
 	return p.due.Sub(now), p.changed

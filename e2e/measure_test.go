@@ -1,5 +1,4 @@
-// Package bench sets Longshore beside its peers and its own bare parts, in one run on one machine.
-package bench
+package e2e
 
 import (
 	"fmt"
@@ -114,12 +113,15 @@ func cpuSeconds(pids []int) (sum float64) {
 	return sum
 }
 
-// anonMiB sums RssAnon of proc_pid_status(5).
-func anonMiB(pids []int) (sum float64) {
+// anonMiB sums RssAnon of proc_pid_status(5), residentMiB VmRSS.
+func anonMiB(pids []int) float64     { return statusMiB(pids, "RssAnon:") }
+func residentMiB(pids []int) float64 { return statusMiB(pids, "VmRSS:") }
+
+func statusMiB(pids []int, field string) (sum float64) {
 	for _, pid := range pids {
 		b, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
 		for line := range strings.Lines(string(b)) {
-			if value, ok := strings.CutPrefix(line, "RssAnon:"); ok {
+			if value, ok := strings.CutPrefix(line, field); ok {
 				kib, _ := strconv.ParseFloat(strings.Fields(value)[0], 64)
 				sum += kib / 1024
 			}

@@ -1,10 +1,9 @@
-package bench
+package e2e
 
 import (
 	"bytes"
 	"encoding/json"
 	"mime/multipart"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,46 +13,20 @@ import (
 	"time"
 )
 
-const qbittorrentConfig = `[LegalNotice]
-Accepted=true
-
-[BitTorrent]
-Session\Interface=lo
-Session\InterfaceName=lo
-Session\InterfaceAddress=127.0.0.1
-Session\DHTEnabled=false
-Session\LSDEnabled=false
-Session\PeXEnabled=false
-Session\BTProtocol=TCP
-Session\QueueingSystemEnabled=false
-
-[Preferences]
-WebUI\LocalHostAuth=false
-WebUI\Address=127.0.0.1
-`
-
 // qbittorrent downloads the torrent with qbittorrent-nox; time runs from adding it until its API calls it whole.
 func qbittorrent(b *testing.B, torrent []byte) usage {
 	b.Helper()
 	profile, dir := shortDir(b), b.TempDir()
 	defer os.RemoveAll(dir)
 	config := filepath.Join(profile, "qBittorrent", "config")
-	check(b, os.MkdirAll(config, 0o755))
-	check(b, os.WriteFile(filepath.Join(config, "qBittorrent.conf"), []byte(qbittorrentConfig), 0o644))
+	must(b, os.MkdirAll(config, 0o755))
+	must(b, os.WriteFile(filepath.Join(config, "qBittorrent.conf"), []byte(qbittorrentConfig), 0o644))
 	ui := freeAddr(b)
-	_, port, _ := net.SplitHostPort(ui)
-	_, peerPort, _ := net.SplitHostPort(freeAddr(b))
-	cmd := exec.Command("qbittorrent-nox", "--profile="+profile, "--webui-port="+port, "--torrenting-port="+peerPort)
+	cmd := exec.Command("qbittorrent-nox", "--profile="+profile, "--webui-port="+portOf(ui), "--torrenting-port="+portOf(freeAddr(b)))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	check(b, cmd.Start())
+	must(b, cmd.Start())
 	defer func() { cmd.Process.Kill(); cmd.Wait() }()
-	poll(b, func() bool {
-		c, err := net.Dial("tcp", ui)
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	})
+	poll(b, func() bool { return dial(ui) == nil })
 
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
@@ -63,7 +36,7 @@ func qbittorrent(b *testing.B, torrent []byte) usage {
 	form.Close()
 	stop := watch(cmd.Process.Pid)
 	resp, err := http.Post("http://"+ui+"/api/v2/torrents/add", form.FormDataContentType(), &body)
-	check(b, err)
+	must(b, err)
 	resp.Body.Close()
 	poll(b, func() bool { return whole(ui) })
 	return stop()
@@ -89,20 +62,5 @@ func poll(b *testing.B, done func() bool) {
 			b.Fatal("not within ten minutes")
 		case <-tick.C:
 		}
-	}
-}
-
-func freeAddr(b *testing.B) string {
-	b.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	check(b, err)
-	defer l.Close()
-	return l.Addr().String()
-}
-
-func check(b *testing.B, err error) {
-	b.Helper()
-	if err != nil {
-		b.Fatal(err)
 	}
 }

@@ -1,4 +1,4 @@
-package bench
+package e2e
 
 import (
 	"context"
@@ -6,30 +6,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/longshore-project/longshore/engines/anacrolix"
 	"github.com/longshore-project/longshore/plugins"
 	"github.com/longshore-project/longshore/plugins/enginetest"
 )
 
-const engineProcess = "LONGSHORE_BENCH_ENGINE"
-
-// TestMain lets the test binary be the engine process that it launches.
-func TestMain(m *testing.M) {
-	if os.Getenv(engineProcess) == "" {
-		os.Exit(m.Run())
-	}
-	engine, err := anacrolix.New(anacrolix.ConfigFromEnv())
-	if err != nil {
-		panic(err)
-	}
-	plugins.Serve(engine)
-}
-
 func launch(b *testing.B) *plugins.Process {
 	b.Helper()
 	p, err := plugins.Launch(context.Background(), plugins.Spec{
-		Name: "anacrolix", RunDir: shortDir(b),
-		Env: []string{engineProcess + "=1", "LONGSHORE_ALLOW_PRIVATE_NETWORK=1", "LONGSHORE_LISTEN_HOST=127.0.0.1"},
+		Name: "anacrolix", Path: binary(b), Args: []string{"engine", "anacrolix"}, RunDir: shortDir(b), Env: testEnv,
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -94,9 +78,9 @@ func swarm(b *testing.B, p *enginetest.Payload, rate int64) (torrent []byte, tra
 
 func BenchmarkEngine(b *testing.B) {
 	p := bigPayload(b, 1<<30)
-	torrent, _, _ := swarm(b, p, 0)
 	ours, peer := &series{name: "engine subprocess"}, &series{name: "qbittorrent-nox"}
 	for range rounds() {
+		torrent, _, _ := swarm(b, p, 0)
 		ours.add(engineAlone(b, torrent))
 		peer.add(qbittorrent(b, torrent))
 	}
