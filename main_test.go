@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -94,6 +95,8 @@ func TestServeEndsWhileABrowserListens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var log bytes.Buffer
+	cmd.Stderr = &log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -115,6 +118,9 @@ func TestServeEndsWhileABrowserListens(t *testing.T) {
 	}
 	if took := time.Since(begun); took > 5*time.Second {
 		t.Errorf("it took %s", took)
+	}
+	if strings.Contains(log.String(), `"level":"ERROR"`) {
+		t.Errorf("it did not end in order: %s", &log)
 	}
 }
 

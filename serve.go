@@ -40,6 +40,8 @@ type server struct {
 	dispatch *dispatch.Dispatcher
 	stop     context.CancelFunc
 	running  sync.WaitGroup // the local agent
+	end      sync.Once
+	ended    chan struct{} // closed when all has ended in order
 }
 
 func newServeCommand(app core.App) *cobra.Command {
@@ -52,7 +54,7 @@ func newServeCommand(app core.App) *cobra.Command {
 			if localAgent != "local" && localAgent != "none" {
 				return usageError{fmt.Errorf("--agent is %q: it must be local or none", localAgent)}
 			}
-			s := &server{app: app, logger: newLogger(), localAgent: localAgent == "local"}
+			s := &server{app: app, logger: newLogger(), localAgent: localAgent == "local", ended: make(chan struct{})}
 			return s.run(cmd.Context(), httpAddr, agentsAddr)
 		},
 	}
@@ -78,11 +80,12 @@ func (s *server) run(ctx context.Context, httpAddr, agentsAddr string) error {
 	}
 	s.app.OnServe().BindFunc(s.onServe)
 	s.app.OnTerminate().BindFunc(func(e *core.TerminateEvent) error {
-		s.shutdown()
+		s.end.Do(s.shutdown)
 		return e.Next()
 	})
 	err = apis.Serve(s.app, apis.ServeConfig{HttpAddr: httpAddr, AllowedOrigins: []string{s.publicURL()}})
 	if errors.Is(err, http.ErrServerClosed) {
+		<-s.ended // the listener for agents and the folder's lock are needed until then
 		return nil
 	}
 	return err
@@ -213,6 +216,7 @@ func (s *server) localToken() (string, error) { return dispatch.NewAgentToken(s.
 
 // shutdown ends the agent first, so that its last report is still heard.
 func (s *server) shutdown() {
+	defer close(s.ended)
 	if s.stop == nil {
 		return
 	}
