@@ -84,7 +84,7 @@ func (s *server) run(ctx context.Context, httpAddr, agentsAddr string) error {
 		return e.Next()
 	})
 	err = apis.Serve(s.app, apis.ServeConfig{HttpAddr: httpAddr, AllowedOrigins: []string{s.publicURL()}})
-	if errors.Is(err, http.ErrServerClosed) {
+	if err == nil || errors.Is(err, http.ErrServerClosed) {
 		<-s.ended // the listener for agents and the folder's lock are needed until then
 		return nil
 	}
