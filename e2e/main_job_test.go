@@ -56,7 +56,7 @@ func TestMainJobWithForeignSeeders(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p := c.payload(t)
 			tracker := startTracker(t, string(p.Infohash))
-			c.seed(t, p.WithTrackers(tracker), p.Dir())
+			c.seed(t, p, tracker)
 			waitAnnounced(t, tracker, string(p.Infohash))
 			s := startServer(t, c.store(t))
 			user := signIn(t, s)

@@ -18,10 +18,11 @@ import (
 	"time"
 
 	"github.com/longshore-project/longshore/plugins"
+	"github.com/longshore-project/longshore/plugins/enginetest"
 )
 
-// seeder starts a foreign client that seeds what lies in dir and announces to the metainfo's tracker.
-type seeder func(t testing.TB, metainfo []byte, dir string)
+// seeder starts a foreign client that seeds the payload and announces to the tracker.
+type seeder func(t testing.TB, p *enginetest.Payload, tracker string)
 
 // startTracker runs opentracker for one infohash and answers its announce URL.
 func startTracker(t testing.TB, infohash string) string {
@@ -55,14 +56,14 @@ func waitAnnounced(t testing.TB, tracker, infohash string) {
 	})
 }
 
-func seedTransmission(t testing.TB, metainfo []byte, dir string) {
+func seedTransmission(t testing.TB, p *enginetest.Payload, tracker string) {
 	rpc, port := freeAddr(t), portOf(freeAddr(t))
 	config := t.TempDir()
-	file := writeMetainfo(t, metainfo)
-	start(t, "transmission-daemon", nil, "transmission-daemon", "-f", "-g", config, "-w", dir,
+	file := writeMetainfo(t, p.WithTrackers(tracker))
+	start(t, "transmission-daemon", nil, "transmission-daemon", "-f", "-g", config, "-w", p.Dir(),
 		"-r", "127.0.0.1", "-p", portOf(rpc), "-P", port, "-i", "127.0.0.1", "-T", "-O", "-Y", "-M", "--no-utp", "--log-error")
 	eventually(t, "transmission takes the torrent", 20*time.Second, func() error {
-		out, err := exec.Command("transmission-remote", rpc, "-a", file, "-w", dir).CombinedOutput()
+		out, err := exec.Command("transmission-remote", rpc, "-a", file, "-w", p.Dir()).CombinedOutput()
 		if err != nil || !bytes.Contains(out, []byte("success")) && !bytes.Contains(out, []byte("duplicate")) {
 			return fmt.Errorf("%w: %s", err, out)
 		}
@@ -77,11 +78,11 @@ func seedTransmission(t testing.TB, metainfo []byte, dir string) {
 	})
 }
 
-func seedAria2(t testing.TB, metainfo []byte, dir string) {
+func seedAria2(t testing.TB, p *enginetest.Payload, tracker string) {
 	rpc := freeAddr(t)
-	start(t, "aria2c", nil, "aria2c", "--no-conf", "--dir="+dir, "--enable-dht=false", "--enable-dht6=false", "--bt-enable-lpd=false",
+	start(t, "aria2c", nil, "aria2c", "--no-conf", "--dir="+p.Dir(), "--enable-dht=false", "--enable-dht6=false", "--bt-enable-lpd=false",
 		"--listen-port="+portOf(freeAddr(t)), "--seed-ratio=0", "--check-integrity=true", "--interface=127.0.0.1", "--allow-overwrite=true",
-		"--enable-rpc", "--rpc-listen-port="+portOf(rpc), "--summary-interval=0", writeMetainfo(t, metainfo))
+		"--enable-rpc", "--rpc-listen-port="+portOf(rpc), "--summary-interval=0", writeMetainfo(t, p.WithTrackers(tracker)))
 	eventually(t, "aria2 seeds", 60*time.Second, func() error {
 		resp, err := http.Get("http://" + rpc + "/jsonrpc?method=aria2.tellActive&id=1")
 		if err != nil {
@@ -117,23 +118,15 @@ WebUI\LocalHostAuth=false
 WebUI\Address=127.0.0.1
 `
 
-func seedQbittorrent(t testing.TB, metainfo []byte, dir string) {
-	ui := freeAddr(t)
+func seedQbittorrent(t testing.TB, p *enginetest.Payload, tracker string) {
+	ui, addr := freeAddr(t), freeAddr(t)
 	profile := t.TempDir()
 	config := filepath.Join(profile, "qBittorrent", "config")
 	must(t, os.MkdirAll(config, 0o755))
 	must(t, os.WriteFile(filepath.Join(config, "qBittorrent.conf"), []byte(qbittorrentConfig), 0o644))
-	start(t, "qbittorrent-nox", nil, "qbittorrent-nox", "--profile="+profile, "--webui-port="+portOf(ui), "--torrenting-port="+portOf(freeAddr(t)))
+	start(t, "qbittorrent-nox", nil, "qbittorrent-nox", "--profile="+profile, "--webui-port="+portOf(ui), "--torrenting-port="+portOf(addr))
 	eventually(t, "qbittorrent listens", 30*time.Second, func() error { return dial(ui) })
-	var body bytes.Buffer
-	form := multipart.NewWriter(&body)
-	part, _ := form.CreateFormFile("torrents", "payload.torrent")
-	part.Write(metainfo)
-	form.WriteField("savepath", dir)
-	form.Close()
-	resp, err := http.Post("http://"+ui+"/api/v2/torrents/add", form.FormDataContentType(), &body)
-	must(t, err)
-	resp.Body.Close()
+	addToQbittorrent(t, ui, p.WithTrackers(tracker), p.Dir())
 	eventually(t, "qbittorrent seeds", 60*time.Second, func() error {
 		resp, err := http.Get("http://" + ui + "/api/v2/torrents/info")
 		if err != nil {
@@ -149,6 +142,27 @@ func seedQbittorrent(t testing.TB, metainfo []byte, dir string) {
 		}
 		return nil
 	})
+	// For about a second after that it closes the connections of peers.
+	eventually(t, "qbittorrent takes peers", 30*time.Second, func() error {
+		peer, err := enginetest.DialLeecher(addr, p)
+		if err == nil {
+			peer.Close()
+		}
+		return err
+	})
+}
+
+func addToQbittorrent(t testing.TB, ui string, metainfo []byte, dir string) {
+	t.Helper()
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	part, _ := form.CreateFormFile("torrents", "payload.torrent")
+	part.Write(metainfo)
+	form.WriteField("savepath", dir)
+	form.Close()
+	resp, err := http.Post("http://"+ui+"/api/v2/torrents/add", form.FormDataContentType(), &body)
+	must(t, err)
+	resp.Body.Close()
 }
 
 func writeMetainfo(t testing.TB, metainfo []byte) string {

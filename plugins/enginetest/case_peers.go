@@ -13,7 +13,7 @@ import (
 
 var peerCases = []testCase{
 	{name: "what is verified is served to others", run: serves, swarm: true},
-	{name: "a seeder that dials is used", run: dialled, swarm: true},
+	{name: "a seeder that dials is used for metadata and files", run: dialled, swarm: true},
 	{name: "a seeder that rejects requests is asked again", run: rejectingSeeder, swarm: true},
 	{name: "a seeder that sends wrong bytes beside a good one spoils nothing", run: corruptSeeder, swarm: true},
 	{name: "a private torrent tells no peer of others", run: privateTorrent, swarm: true},
@@ -78,9 +78,12 @@ func dialled(r *rig) {
 	o, tracker := trackedOffer(r, single(1<<20), SeederOptions{})
 	seeder := NewSeeder(r.t, o.Payload, SeederOptions{})
 	o.seeder.Close()
-	o.peers = nil
-	d := r.run(o)
+	o.magnet, o.peers = o.Magnet(tracker.URL), nil
+	d := r.start(o)
+	d.add(func(q *plugins.AddRequest) { q.Metainfo, q.Magnet = nil, d.magnet })
 	r.must(seeder.Dial(r.ctx(), d.engineAddr(tracker)))
+	r.await("the metadata is told", func() bool { return d.account().info != nil })
+	d.add()
 	d.awaitFinished()
 	d.checkFiles()
 }
