@@ -84,11 +84,11 @@ func (s *server) run(ctx context.Context, httpAddr, agentsAddr string) error {
 		return e.Next()
 	})
 	err = apis.Serve(s.app, apis.ServeConfig{HttpAddr: httpAddr, AllowedOrigins: []string{s.publicURL()}})
-	if err == nil || errors.Is(err, http.ErrServerClosed) {
-		<-s.ended // the listener for agents and the folder's lock are needed until then
-		return nil
+	if err != nil {
+		return err
 	}
-	return err
+	<-s.ended // the listener for agents and the folder's lock are needed until then
+	return nil
 }
 
 // listen opens both listeners first: a port that is taken fails before anything else begins.

@@ -84,6 +84,7 @@ func Bind(app core.App, cfg Config) (*API, error) {
 	app.OnServe().BindFunc(a.serve)
 	app.OnRecordAuthWithPasswordRequest(core.CollectionNameSuperusers).BindFunc(a.limitSuperusers)
 	app.OnRecordAfterUpdateSuccess("users").BindFunc(a.endSessionsOfChangedUser)
+	app.OnModelCreate(core.LogsTableName).BindFunc(redactLog)
 	return a, app.Cron().Add("longshoreSessions", "23 * * * *", a.sweepSessions)
 }
 
