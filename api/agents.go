@@ -50,7 +50,7 @@ func (r agentRoutes) signed(h func(w http.ResponseWriter, req *http.Request, age
 
 func answerAgent(w http.ResponseWriter, req *http.Request, status int, body any, err error, attrs ...any) {
 	if err != nil {
-		if code := collections.CodeOf(err); code.HTTPStatus() >= http.StatusInternalServerError {
+		if code := asCoded(err).Code; code.HTTPStatus() >= http.StatusInternalServerError {
 			slog.Error("an agent's request failed", append(attrs, "path", req.URL.Path, "request_id", req.Header.Get("X-Request-Id"), "error", err)...)
 		}
 		WriteError(w, err)

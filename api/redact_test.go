@@ -13,6 +13,7 @@ func TestTheRequestLogKeepsNoToken(t *testing.T) {
 	s := newServer(t)
 	const url = "/api/files/torrents/a/b.torrent?download=1&token=eyJhbGciOi.x-y_z&thumb=0"
 	log := &core.Log{Message: "GET " + url, Data: types.JSONMap[any]{"url": url, "referer": "http://localhost/?token=eyJhbGciOi", "status": 200}}
+	log.Id = core.GenerateDefaultRandomId()
 	if err := s.app.AuxSaveNoValidate(log); err != nil {
 		t.Fatal(err)
 	}
