@@ -22,7 +22,7 @@ func TestTheRequestLogKeepsNoToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	stored := fmt.Sprint(row.Message, row.Data)
-	if strings.Contains(stored, "eyJ") || !strings.Contains(stored, "token=***&thumb=0") || !strings.Contains(stored, "status:200") {
+	if strings.Contains(stored, "eyJ") || !strings.Contains(stored, "token=***&thumb=0") || !strings.Contains(stored, `"status":200`) {
 		t.Errorf("the log has %s", stored)
 	}
 }

@@ -183,6 +183,9 @@ func (f *finisher) finish(ctx context.Context, item *finishing) error {
 	if err != nil {
 		return err
 	}
+	if len(parts) < collections.PartCount(u.GetInt64("size_bytes"), u.GetInt64("part_size")) {
+		return nil // some were forgotten: it is added again when they have come anew
+	}
 	info, err := f.check(ctx, u, parts)
 	switch {
 	case err == nil:
@@ -257,9 +260,6 @@ func recordedParts(app core.App, upload string) ([]storage.Part, error) {
 	parts := make([]storage.Part, len(rows))
 	for i, r := range rows {
 		parts[i] = storage.Part(r)
-	}
-	if err == nil && len(parts) == 0 {
-		err = storage.ErrInvalidPart
 	}
 	return parts, err
 }

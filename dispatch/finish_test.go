@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pocketbase/dbx"
+
 	"github.com/longshore-project/longshore/collections"
 	"github.com/longshore-project/longshore/hooks"
 	"github.com/longshore-project/longshore/storage"
@@ -18,6 +20,7 @@ import (
 type faulty struct {
 	*storage.Local
 	down     atomic.Bool
+	deletes  atomic.Int64
 	complete func(key, uploadID string, parts []storage.Part) // before the real call
 }
 
@@ -38,6 +41,14 @@ func (f *faulty) Head(ctx context.Context, key string) (storage.Info, error) {
 		return storage.Info{}, errDown
 	}
 	return f.Local.Head(ctx, key)
+}
+
+func (f *faulty) Delete(ctx context.Context, key string) error {
+	f.deletes.Add(1)
+	if f.down.Load() {
+		return errDown
+	}
+	return f.Local.Delete(ctx, key)
 }
 
 func newFaultyRig(t *testing.T) (*rig, *faulty) {
@@ -86,7 +97,11 @@ func TestACrashBeforeTheObjectIsOnRecordLosesNothing(t *testing.T) {
 func TestPartsThatTheStoreDoesNotHaveAreAskedForAgain(t *testing.T) {
 	const size = 20 << 20
 	for name, spoil := range map[string]func(r *rig, key, uploadID string, parts []storage.Part){
-		"a part differs": func(_ *rig, _, _ string, parts []storage.Part) { parts[1].ETag = `"0123456789abcdef0123456789abcdef"` },
+		"a part differs": func(r *rig, _, _ string, parts []storage.Part) {
+			parts[1].ETag = `"0123456789abcdef0123456789abcdef"`
+			_, err := r.app.NonconcurrentDB().Update("upload_parts", dbx.Params{"etag": parts[1].ETag}, dbx.HashExp{"number": 2}).Execute()
+			r.must(err)
+		},
 		"the store lost the upload": func(r *rig, key, uploadID string, _ []storage.Part) {
 			r.must(r.store.Abort(context.Background(), key, uploadID))
 		},
@@ -231,5 +246,44 @@ func TestUploadsOfALongPauseAreGivenUp(t *testing.T) {
 	r.must(r.store.ListUploads(context.Background(), func(storage.Unfinished) error { open++; return nil }))
 	if n, _ := r.app.CountRecords("upload_parts"); n != 0 || open != 0 {
 		t.Fatalf("%d parts on record, %d uploads at the store", n, open)
+	}
+}
+
+func TestAPartThatComesAnewWhileItsUploadIsCompleted(t *testing.T) {
+	r, store := newFaultyRig(t)
+	a := r.newAgent(false)
+	a.report()
+	const size = 20 << 20
+	job := r.addTorrent(r.user, metainfo(t, "t", testFile{"a", size}), nil)
+	start := a.started(1)
+	_, length := collections.PartRange(size, collections.PartSize(size), 1)
+	url := a.urls(start, false, collections.PartRef{File: 0, Number: 1})[0]
+	bad := a.put(url, make([]byte, length))
+	parts := a.upload(start, 0, size)
+	var once sync.Once
+	store.complete = func(string, string, []storage.Part) {
+		once.Do(func() { a.report(in(collections.AgentUploading, start, a.put(url, body(0, size)[:length]))) })
+	}
+	a.report(in(collections.AgentUploading, start, bad, parts[1], parts[2])) // part 1 is not on record as the store has it
+	r.untilStatus(job.Id, collections.StatusCompleted)
+	if !bytes.Equal(r.content(job.Id, 0), body(0, size)) {
+		t.Fatal("the file differs")
+	}
+}
+
+func TestAStoreThatRefusesIsLeftAloneUntilTheNextSweep(t *testing.T) {
+	r, store := newFaultyRig(t)
+	_, err := r.app.NonconcurrentDB().NewQuery(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+		INSERT INTO objects (id, torrent_id, file_index, scope, key, state) SELECT 'o' || i, 't', i, 's', 'objects/o' || i || '/1-a', 'deleting' FROM n`).Execute()
+	r.must(err)
+	store.down.Store(true)
+	if _, err := r.RunSweep(context.Background()); !errors.Is(err, errDown) || store.deletes.Load() > 200 { // the start looks once too
+		t.Fatalf("%d objects were tried: %v", store.deletes.Load(), err)
+	}
+	store.down.Store(false)
+	_, err = r.RunSweep(context.Background())
+	r.must(err)
+	if n, err := r.app.CountRecords("objects"); n != 0 || err != nil {
+		t.Fatalf("%d objects are left, %v", n, err)
 	}
 }

@@ -24,24 +24,40 @@ func (f *finisher) forgetDiffering(ctx context.Context, u *core.Record, recorded
 	for _, p := range listed {
 		confirmed[p.Number] = p
 	}
-	var gone []any
+	var gone []storage.Part
 	for _, p := range recorded {
 		if c, ok := confirmed[p.Number]; !ok || c.Size != p.Size || !storage.SameETag(c.ETag, p.ETag) {
-			gone = append(gone, p.Number)
+			gone = append(gone, p)
 		}
 	}
 	if len(gone) == 0 { // the store refuses what it lists: begin anew
 		return f.forget(u)
 	}
-	err = hooks.InTransaction(f.d.App, func(tx core.App) error {
-		_, err := tx.NonconcurrentDB().Delete("upload_parts", dbx.HashExp{"upload": u.Id, "number": gone}).Execute()
-		return err
-	})
+	err = hooks.InTransaction(f.d.App, func(tx core.App) error { return forgetParts(tx, u.Id, gone) })
 	if err == nil {
 		f.d.Logger.Warn("parts differ in the store and are uploaded again", "upload", u.Id, "parts", len(gone))
 		f.d.markStored(u.GetString("object_id"))
 	}
 	return err
+}
+
+var errCameAnew = errors.New("dispatch: the parts were uploaded again meanwhile")
+
+// forgetParts drops the parts that are still as they were recorded; errCameAnew when none is.
+func forgetParts(tx core.App, upload string, parts []storage.Part) error {
+	var dropped int64
+	for _, p := range parts {
+		n, err := exec(tx, `DELETE FROM upload_parts WHERE upload = {:upload} AND number = {:number} AND etag = {:etag}`,
+			dbx.Params{"upload": upload, "number": p.Number, "etag": p.ETag})
+		if err != nil {
+			return err
+		}
+		dropped += n
+	}
+	if dropped == 0 {
+		return errCameAnew
+	}
+	return nil
 }
 
 // forget drops the whole upload: the store lost it, or has other bytes.

@@ -46,7 +46,8 @@ func (d *Dispatcher) finishRemovals() error {
 	return nil
 }
 
-// reapDeleting aborts and removes, first at the store, then in the rows. One object's failure does not keep the others.
+// reapDeleting aborts and removes, first at the store, then in the rows. One object's failure does not keep the
+// others, but a store that refuses a whole batch is left alone.
 func (d *Dispatcher) reapDeleting(ctx context.Context) error {
 	var failed error
 	after := ""
@@ -58,11 +59,15 @@ func (d *Dispatcher) reapDeleting(ctx context.Context) error {
 			return errors.Join(failed, err)
 		}
 		after = batch[len(batch)-1].ID
-		failed = errors.Join(failed, d.reapBatch(ctx, batch))
+		removed, err := d.reapBatch(ctx, batch)
+		failed = errors.Join(failed, err)
+		if removed == 0 {
+			return failed
+		}
 	}
 }
 
-func (d *Dispatcher) reapBatch(ctx context.Context, batch []doomed) error {
+func (d *Dispatcher) reapBatch(ctx context.Context, batch []doomed) (removed int, err error) {
 	var failed error
 	var empty []doomed
 	for _, o := range batch {
@@ -72,7 +77,8 @@ func (d *Dispatcher) reapBatch(ctx context.Context, batch []doomed) error {
 		}
 		empty = append(empty, o)
 	}
-	return errors.Join(failed, hooks.InTransaction(d.App, func(tx core.App) error { return dropObjects(tx, empty) }))
+	err = hooks.InTransaction(d.App, func(tx core.App) error { return dropObjects(tx, empty) })
+	return len(empty), errors.Join(failed, err)
 }
 
 func (d *Dispatcher) removeFromStore(ctx context.Context, o *doomed) error {
