@@ -53,7 +53,7 @@ type testJob struct {
 	ended     bool // answered job_ended
 	finishes  bool // ends by itself when all is stored
 	stored    *collections.Stored
-	linked    map[int]string
+	linked    map[string]string // paths handed out, by key
 	done      map[collections.PartRef]collections.PartDone
 	puts      map[collections.PartRef]int
 	bytesPut  int64
@@ -271,7 +271,7 @@ func (cp *controlPlane) sign(j *testJob, ref collections.PartRef, canLink bool) 
 	if ref.Number == 0 {
 		url.Key = fmt.Sprintf("objects/%s-%d/%d-%d", j.id, ref.File, j.attempt, cp.signed)
 		url.LinkPath = filepath.Join(cp.linkDir, fmt.Sprintf("%s-%d-%d", j.id, ref.File, cp.signed))
-		j.linked[ref.File] = url.LinkPath
+		j.linked[url.Key] = url.LinkPath
 		return url, canLink && cp.linkDir != ""
 	}
 	if size <= collections.PartSize(size) {
@@ -288,7 +288,7 @@ func (cp *controlPlane) job(id string) *testJob {
 	defer cp.mu.Unlock()
 	j := &testJob{
 		id: id, attempt: 1, desired: collections.DesiredRun, finishes: true,
-		done: map[collections.PartRef]collections.PartDone{}, puts: map[collections.PartRef]int{}, linked: map[int]string{},
+		done: map[collections.PartRef]collections.PartDone{}, puts: map[collections.PartRef]int{}, linked: map[string]string{},
 	}
 	cp.jobs[id] = j
 	return j

@@ -67,7 +67,7 @@ func (cp *controlPlane) checkStored(j *testJob, payload content) {
 	for _, i := range selectedFiles(j.meta, j.selection) {
 		var got bytes.Buffer
 		if d, linked := j.done[collections.PartRef{File: i}]; linked {
-			b, err := os.ReadFile(j.linked[i])
+			b, err := os.ReadFile(j.linked[d.Key])
 			if err != nil || d.Size != int64(len(b)) || d.Key == "" {
 				cp.t.Fatalf("file %d was linked as %+v: %v", i, d, err)
 			}

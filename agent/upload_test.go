@@ -226,7 +226,8 @@ func TestFinishedFilesAreLinkedIntoALocalStore(t *testing.T) {
 	if len(j.done) != 3 || len(j.puts) != 0 {
 		t.Errorf("told were %v; PUT were %v", j.done, j.puts)
 	}
-	for _, path := range j.linked {
+	for _, done := range j.done {
+		path := j.linked[done.Key]
 		info, err := os.Stat(path)
 		if err != nil || info.Mode().Perm() != linkedMode || info.Sys().(*syscall.Stat_t).Nlink != 1 {
 			t.Errorf("%s: %v %v", path, info, err)
