@@ -14,8 +14,9 @@ import (
 	"time"
 )
 
-// plainConfig has no encryption: the seeder has none, and qBittorrent would try it first and wait a minute.
-var plainConfig = strings.Replace(qbittorrentConfig, "[BitTorrent]\n", "[BitTorrent]\nSession\\Encryption=2\nSession\\Preallocation=false\n", 1)
+// plainConfig has no encryption, which the seeder lacks: qBittorrent would try it first and wait a minute. Its API
+// shows progress every 100 ms instead of every 1.5 s.
+var plainConfig = strings.Replace(qbittorrentConfig, "[BitTorrent]\n", "[BitTorrent]\nSession\\Encryption=2\nSession\\RefreshInterval=100\nSession\\Preallocation=false\n", 1)
 
 // qbittorrent downloads the torrent with qbittorrent-nox; time runs from adding it until its API calls it whole.
 func qbittorrent(b *testing.B, torrent []byte) usage {
