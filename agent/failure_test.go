@@ -139,8 +139,19 @@ func TestAFullDiskIsAReasonAndNoFailure(t *testing.T) {
 func TestHostileMetadataEndsTheJobAndWritesNothing(t *testing.T) {
 	t.Parallel()
 	for name, info := range map[string]string{
-		"a path that leads out": "d5:filesld6:lengthi5e4:pathl2:..2:..6:passwdeee4:name1:x12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaae",
-		"a path without an end": "d5:filesld6:lengthi5e4:pathl" + strings.Repeat("1:a", 100) + "eee4:name1:x12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaae",
+		"a path that leads out":    "d5:filesld6:lengthi5e4:pathl2:..2:..6:passwdeee4:name1:x12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaae",
+		"a path without an end":    "d5:filesld6:lengthi5e4:pathl" + strings.Repeat("1:a", 100) + "eee4:name1:x12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaae",
+		"more files than pieces":   "d6:lengthi40000e4:name1:x12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaae",
+		"no bencode":               strings.Repeat("x", 40_000),
+		"half a piece hash":        "d6:lengthi5e4:name1:x12:piece lengthi16384e6:pieces10:aaaaaaaaaae",
+		"a length below zero":      "d6:lengthi-5e4:name1:x12:piece lengthi16384e6:pieces0:e",
+		"sizes that overflow":      "d5:filesld6:lengthi9223372036854775807e4:pathl1:aeed6:lengthi9223372036854775807e4:pathl1:beee4:name1:x12:piece lengthi16384e6:pieces0:e",
+		"pieces of no bytes":       "d6:lengthi0e4:name1:x12:piece lengthi0e6:pieces0:e",
+		"pieces of 2^62 bytes":     "d6:lengthi5e4:name1:x12:piece lengthi4611686018427387904e6:pieces20:aaaaaaaaaaaaaaaaaaaae",
+		"no files":                 "d4:name1:x12:piece lengthi16384e6:pieces0:e",
+		"a list":                   "le",
+		"a broken file tree":       "d9:file treed1:xd0:d6:lengthi-1eeee6:lengthi5e12:meta versioni2e4:name1:x12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaae",
+		"a source that is no text": "d6:lengthi5e4:name1:x12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaa6:sourcei1ee",
 	} {
 		t.Run(name, func(t *testing.T) {
 			cp := newControlPlane(t)

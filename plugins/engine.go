@@ -152,7 +152,7 @@ const (
 	EventMetadata EventKind = iota + 1 // InfoBytes is set
 	EventVerified                      // Ranges; Resumed when they were found on disk
 	EventFinished                      // every wanted piece is verified and written
-	EventError                         // Err is set; disk_full heals by itself, and EventHealed follows
+	EventError                         // Err is set; disk_full heals by itself, and EventHealed follows; invalid: a magnet's metadata is of no use
 	EventHealed
 )
 

@@ -47,6 +47,7 @@ func New(cfg Config) (*Engine, error) {
 	clientConfig := cfg.client(g)
 	clientConfig.DHTOnQuery = e.takesDHTQuery
 	clientConfig.Callbacks = e.refusals.callbacks()
+	clientConfig.Callbacks.PeerConnReadExtensionMessage = []func(lib.PeerConnReadExtensionMessageEvent){e.hearExtension}
 	client, err := lib.NewClient(clientConfig)
 	if err != nil {
 		return nil, fmt.Errorf("starting the torrent client: %w", err)

@@ -15,13 +15,6 @@ func (e *Engine) takesDHTQuery(q *krpc.Msg, _ net.Addr) bool {
 	if q.Q != "announce_peer" || q.A == nil {
 		return true
 	}
-	infohash := collections.Infohash(hex.EncodeToString(q.A.InfoHash[:]))
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, t := range e.torrents {
-		if t.infohash == infohash {
-			return !t.private.Load()
-		}
-	}
-	return true
+	t := e.running(collections.Infohash(hex.EncodeToString(q.A.InfoHash[:])))
+	return t == nil || !t.private.Load()
 }

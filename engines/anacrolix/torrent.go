@@ -27,6 +27,7 @@ type torrent struct {
 	work     sync.WaitGroup // goroutines that use the store
 	failing  atomic.Bool    // a write failed; nothing is downloaded until it heals
 	private  atomic.Bool    // BEP 27
+	assembly assembly
 
 	mu         sync.Mutex
 	lib        *lib.Torrent // nil while paused

@@ -120,8 +120,9 @@ type EngineClient interface {
 	// events with resumed set, and verified pieces are not fetched again.
 	//
 	// Add by magnet fetches the metadata (BEP 9), tells it by a Metadata event, and
-	// writes nothing. Add with metainfo for the same id then opens the files and
-	// starts the download.
+	// writes nothing. Metadata of the right hash that the engine cannot use is told too, by
+	// Metadata or by Failed with invalid. Add with metainfo for the same id then opens the files
+	// and starts the download.
 	//
 	// Add again for a torrent that is there takes over selection, peers and paused, and
 	// adds skip to what is skipped already; dir and metainfo must be the same.
@@ -313,8 +314,9 @@ type EngineServer interface {
 	// events with resumed set, and verified pieces are not fetched again.
 	//
 	// Add by magnet fetches the metadata (BEP 9), tells it by a Metadata event, and
-	// writes nothing. Add with metainfo for the same id then opens the files and
-	// starts the download.
+	// writes nothing. Metadata of the right hash that the engine cannot use is told too, by
+	// Metadata or by Failed with invalid. Add with metainfo for the same id then opens the files
+	// and starts the download.
 	//
 	// Add again for a torrent that is there takes over selection, peers and paused, and
 	// adds skip to what is skipped already; dir and metainfo must be the same.
