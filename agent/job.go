@@ -29,7 +29,7 @@ type job struct {
 
 	// Owned by the loop.
 	failure   *failure
-	diskFull  string // the engine's words while the disk is full
+	full      diskFull
 	host      *host
 	data      string // folder of the torrent's files
 	root      *os.Root

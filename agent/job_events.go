@@ -23,8 +23,14 @@ func (j *job) handleEvent(ev plugins.Event) {
 	case plugins.EventError:
 		j.handleEngineError(ev.Err)
 	case plugins.EventHealed:
-		j.diskFull = ""
+		j.full = diskFull{}
 	}
+}
+
+// diskFull is the verdict that the engine has no space for the torrent.
+type diskFull struct {
+	message string // "" while there is space
+	told    string // the torrent's id in the engine when an event told it; that one is taken back by another event
 }
 
 func (j *job) handleEngineError(err *plugins.Error) {
@@ -33,7 +39,7 @@ func (j *job) handleEngineError(err *plugins.Error) {
 		j.handleHostileMetadata(err)
 	case err.Code == plugins.ErrDiskFull:
 		j.log.Warn("the disk is full", "error", err)
-		j.diskFull = "The agent's disk is full; the download goes on when there is space."
+		j.full = diskFull{"The agent's disk is full; the download goes on when there is space.", j.torrent.id}
 	default:
 		j.fail(collections.CodeEngineFailed, "The engine gave up: "+err.Message, false)
 	}

@@ -47,8 +47,8 @@ func (j *job) explain(r *collections.JobReport) {
 	switch {
 	case j.failure != nil:
 		r.Code, r.Message, r.Final = j.failure.code, j.failure.message, j.failure.final
-	case j.diskFull != "":
-		r.Code, r.Message = collections.CodeDiskFull, j.diskFull
+	case j.full.message != "":
+		r.Code, r.Message = collections.CodeDiskFull, j.full.message
 	case j.upload.trouble != "":
 		r.Code, r.Message = collections.CodeUploadFailed, "The store does not take the files at present: "+j.upload.trouble
 	case j.upload.noURLs != "" && len(j.upload.ready) > 0:

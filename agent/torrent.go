@@ -217,6 +217,9 @@ func (j *job) handleAdded(s *session, req plugins.AddRequest, paths []string, er
 		return
 	}
 	t.refused = 0
+	if j.full.told != req.ID {
+		j.full = diskFull{}
+	}
 	if paths != nil {
 		t.paths = paths
 		j.window.forget()
@@ -242,7 +245,7 @@ func (j *job) handleNotAdded(req plugins.AddRequest, err error) {
 	case code == plugins.ErrInvalid || code == plugins.ErrUnsupported:
 		j.fail(collections.CodeEngineFailed, "The engine cannot use this torrent: "+err.Error(), true)
 	case code == plugins.ErrDiskFull:
-		j.diskFull = "The agent's disk is full; the download begins when there is space."
+		j.full = diskFull{message: "The agent's disk is full; the download begins when there is space."}
 		t.pending, t.retryAt = true, time.Now().Add(5*time.Second)
 	case t.refused >= maxAddFailures:
 		j.fail(collections.CodeEngineFailed, "The engine does not take the torrent: "+err.Error(), false)
