@@ -68,6 +68,23 @@ func TestExpiredURLsAreNotUsed(t *testing.T) {
 	}
 }
 
+func TestURLsOfPartsThatDoNotComeMakeWayForThoseThatDid(t *testing.T) {
+	t.Parallel()
+	j := &job{parts: newParts(makeMeta(t, 16<<10, slices.Repeat([]int64{16 << 10}, maxURLsHeld+2)...), nil, never)}
+	j.upload = newUpload(time.Second, nil)
+	for i := range maxURLsHeld + 1 {
+		j.upload.hold([]collections.URL{{File: i, Number: 1}})
+	}
+	if j.pruneURLs() {
+		t.Error("URLs are dropped although none is needed")
+	}
+	verified := j.parts.verify(maxURLsHeld + 1)
+	j.upload.ready = append(j.upload.ready, verified[0].ref)
+	if !j.pruneURLs() {
+		t.Errorf("%d URLs are held while a verified part lacks one", len(j.upload.urls))
+	}
+}
+
 func TestAStoreThatIsDownHoldsTheJobUpAndNoMore(t *testing.T) {
 	t.Parallel()
 	cp := newControlPlane(t)

@@ -59,12 +59,13 @@ func (j *job) driveURLs() {
 	})
 }
 
-// pruneURLs drops what will not be used any more and says whether there is room again.
+// pruneURLs drops what will not be used any more, and while verified parts wait also what was got ahead for
+// others: their pieces may never come. It says whether there is room again.
 func (j *job) pruneURLs() bool {
 	u := &j.upload
 	maps.DeleteFunc(u.urls, func(ref collections.PartRef, held heldURL) bool {
 		p := j.parts.find(ref)
-		return p == nil || p.settled() || !held.usable(time.Now())
+		return p == nil || p.settled() || p.missing > 0 && len(u.ready) > 0 || !held.usable(time.Now())
 	})
 	return u.queued+len(u.urls) <= maxURLsHeld
 }
