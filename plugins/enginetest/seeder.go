@@ -36,14 +36,13 @@ type Seeder struct {
 	pace     *pacer
 	work     sync.WaitGroup
 
-	mu         sync.Mutex
-	closed     bool
-	conns      map[*seederConn]bool
-	accepted   int
-	sent       []int64
-	requested  []int
-	extensions []map[string]any
-	heard      int
+	mu        sync.Mutex
+	closed    bool
+	conns     map[*seederConn]bool
+	accepted  int
+	sent      []int64
+	requested []int
+	heard     int
 }
 
 // NewSeeder starts a seeder that ends with the test.
@@ -107,13 +106,6 @@ func (s *Seeder) Accepted() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.accepted
-}
-
-// Extensions answers the extension handshakes (BEP 10) peers sent.
-func (s *Seeder) Extensions() []map[string]any {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.extensions)
 }
 
 // Heard counts the peers that others told it by peer exchange (BEP 11).

@@ -157,9 +157,6 @@ func (c *seederConn) handleHello(hello bencode.Dict) {
 	if pex, _ := extensions["ut_pex"].(int64); pex > 0 && len(c.seeder.options.Tell) > 0 {
 		c.say(appendExtended(nil, byte(pex), bencode.Dict{"added": compactPeers(c.seeder.options.Tell)}, nil))
 	}
-	c.seeder.mu.Lock()
-	defer c.seeder.mu.Unlock()
-	c.seeder.extensions = append(c.seeder.extensions, hello)
 }
 
 // handlePex counts what a peer tells of others, six bytes each.
