@@ -18,9 +18,9 @@ const module = "github.com/longshore-project/longshore"
 // arrows lists, for each folder, the folders of ours that it may import besides its
 // own. A folder without an entry has that of its nearest parent; "." is main.
 var arrows = map[string][]string{
-	".":                  {"agent", "api", "collections", "dispatch", "doctor", "engines", "hooks", "pb_migrations", "pb_public", "plugins", "progress", "storage"},
+	".":                  {"agent", "api", "collections", "dispatch", "doctor", "engines", "hooks", "mail", "pb_migrations", "pb_public", "plugins", "progress", "schedule", "script", "storage"},
 	"agent":              {"collections", "plugins"},
-	"api":                {"collections", "dispatch", "hooks", "pb_public", "progress", "storage"},
+	"api":                {"collections", "dispatch", "hooks", "pb_public", "progress", "schedule", "storage"},
 	"collections":        {},
 	"dispatch":           {"collections", "hooks", "progress", "storage"},
 	"doctor":             {"collections", "storage"},
@@ -28,7 +28,10 @@ var arrows = map[string][]string{
 	"hooks":              {"collections"},
 	"hooks/hookstest":    {"collections", "hooks", "pb_migrations"},
 	"pb_migrations":      {"collections"},
+	"mail":               {"collections", "hooks"},
 	"pb_public":          {},
+	"schedule":           {"collections"},
+	"script":             {"collections", "hooks"},
 	"plugins":            {"collections"},
 	"plugins/enginetest": {"collections", "plugins"},
 	"progress":           {"collections"},
@@ -39,7 +42,7 @@ var arrows = map[string][]string{
 var strangers = map[string][]string{
 	"github.com/anacrolix/":  {"engines"},
 	"github.com/aws/":        {"storage"},
-	"github.com/pocketbase/": {".", "api", "dispatch", "doctor", "hooks", "hooks/hookstest", "pb_migrations", "progress"},
+	"github.com/pocketbase/": {".", "api", "dispatch", "doctor", "hooks", "hooks/hookstest", "mail", "pb_migrations", "progress", "schedule", "script"},
 }
 
 func TestImportsFollowTheArrows(t *testing.T) {

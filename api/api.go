@@ -34,10 +34,10 @@ type Config struct {
 	Store        storage.Store
 	Local        http.Handler // serves /storage/; nil when the store is elsewhere
 	Secret       hooks.Secret
-	PublicURL    string        // scheme and host as browsers see them
-	AllowedHosts []string      // beside IP literals, localhost and the public URL's host
-	Registration string        // open, invite or closed; closed when empty
-	LinkTTL      time.Duration // of signed URLs for people; 6 h when zero, at most 7 days
+	PublicURL    string                   // scheme and host as browsers see them
+	AllowedHosts []string                 // beside IP literals, localhost and the public URL's host
+	Registration collections.Registration // who may register, whatever the settings say; the settings decide when empty
+	LinkTTL      time.Duration            // of signed URLs for people; 6 h when zero, at most 7 days
 	Version      string
 	Ready        func(context.Context) error // what /readyz asks beside database and store; may be nil
 	Web          fs.FS                       // the built web app; the embedded one when nil
@@ -97,7 +97,6 @@ func (c *Config) complete() (*url.URL, error) {
 	if c.LinkTTL < 0 || c.LinkTTL > collections.MaxDeliveryLinkTTL {
 		return nil, fmt.Errorf("a link's lifetime is %s: it must be between 0 and %s", c.LinkTTL, collections.MaxDeliveryLinkTTL)
 	}
-	c.Registration = cmp.Or(c.Registration, "closed")
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	if c.Now == nil {
 		c.Now = time.Now

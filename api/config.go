@@ -1,13 +1,13 @@
 package api
 
 import (
+	"cmp"
+
 	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/longshore-project/longshore/collections"
+	"github.com/longshore-project/longshore/hooks"
 )
-
-// aupVersion is empty while there is no acceptable-use policy to accept.
-const aupVersion = ""
 
 type config struct {
 	Version          string       `json:"version"`
@@ -37,11 +37,20 @@ func (a *API) getConfig(e *core.RequestEvent) error {
 	if err != nil {
 		return err
 	}
+	settings, err := hooks.Settings(e.App)
+	if err != nil {
+		return err
+	}
 	return ok(e, config{
-		Version: a.Version, SetupPending: !exists, Registration: a.Registration, AUP: configAUP{Version: aupVersion},
+		Version: a.Version, SetupPending: !exists, Registration: string(a.registration(settings)), AUP: configAUP{Version: settings.AUPVersion, Text: settings.AUPText},
 		Limits: configLimits{
 			TorrentBytes: collections.MaxMetainfoBytes, MagnetBytes: collections.MaxMagnetBytes, TorrentFiles: collections.MaxFiles,
 			LabelBytes: collections.MaxLabelBytes, PasswordLength: collections.MinPasswordLength, LinkSeconds: int64(a.LinkTTL.Seconds()),
 		},
 	})
+}
+
+// registration answers who may register: LONGSHORE_REGISTRATION stands above the settings.
+func (a *API) registration(s collections.Settings) collections.Registration {
+	return cmp.Or(a.Registration, s.Registration)
 }

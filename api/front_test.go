@@ -135,7 +135,7 @@ func TestConfigIsPublic(t *testing.T) {
 	s := newServer(t)
 	var c config
 	s.browser().call("GET", "/config", nil).into(t, 200, &c)
-	if !c.SetupPending || c.Registration != "closed" || c.Limits.TorrentBytes != 10<<20 || c.Version != "test" {
+	if !c.SetupPending || c.Registration != "invite" || c.AUP.Version == "" || c.AUP.Text == "" || c.Limits.TorrentBytes != 10<<20 || c.Version != "test" {
 		t.Errorf("%+v", c)
 	}
 	s.signedInAs("root@example.com", collections.RoleAdmin)

@@ -18,7 +18,9 @@ type who int
 
 const (
 	anyone who = iota
-	user       // of the users collection; superusers have the dashboard
+	user       // of the users collection, by session or API key; superusers have the dashboard
+	person     // a user in a browser: no API key may change the account
+	admin      // a user with the role admin
 )
 
 // identify loads the user of the session cookie before PocketBase looks for a token. A request with an
@@ -61,12 +63,13 @@ func sessionOf(e *core.RequestEvent) *session {
 }
 
 // require admits only who may use a route, and of browsers only requests with the session's CSRF token.
-func (a *API) require(w who) *hook.Handler[*core.RequestEvent] {
+func (a *API) require(rt route) *hook.Handler[*core.RequestEvent] {
 	return &hook.Handler[*core.RequestEvent]{
 		Id:       "longshoreRequire",
 		Priority: apis.DefaultBodyLimitMiddlewarePriority + 1,
 		Func: func(e *core.RequestEvent) error {
-			if w == anyone {
+			nameAction(e, rt.action)
+			if rt.who == anyone {
 				return e.Next()
 			}
 			if e.Auth == nil {
@@ -77,6 +80,9 @@ func (a *API) require(w who) *hook.Handler[*core.RequestEvent] {
 			}
 			if err := a.checkCSRF(e); err != nil {
 				return err
+			}
+			if rt.who == admin && role(e) != collections.RoleAdmin {
+				return collections.Errorf(collections.CodeForbidden, "Only admins may do this.")
 			}
 			return e.Next()
 		},

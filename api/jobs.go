@@ -13,6 +13,23 @@ import (
 	"github.com/longshore-project/longshore/progress"
 )
 
+// jobRoutes are those of a job.
+func (a *API) jobRoutes() []route {
+	return []route{
+		{"GET", "/jobs", user, small, "", a.listJobs},
+		{"POST", "/jobs", user, large, "job.submit", a.createJob},
+		{"GET", "/jobs/{id}", user, small, "", a.getJob},
+		{"PATCH", "/jobs/{id}", user, small, "job.update", a.updateJob},
+		{"DELETE", "/jobs/{id}", user, small, "job.delete", a.deleteJob},
+		{"POST", "/jobs/{id}/pause", user, small, "job.pause", a.pauseJob},
+		{"POST", "/jobs/{id}/resume", user, small, "job.resume", a.resumeJob},
+		{"POST", "/jobs/{id}/cancel", user, small, "job.cancel", a.cancelJob},
+		{"POST", "/jobs/{id}/select", user, large, "job.select", a.selectFiles},
+		{"GET", "/jobs/{id}/files", user, small, "", a.listJobFiles},
+		{"GET", "/jobs/{id}/events", user, small, "", a.listJobEvents},
+	}
+}
+
 // lastEvents is how many events GET /jobs/{id} answers.
 const lastEvents = 20
 
@@ -87,7 +104,7 @@ func (a *API) updateJob(e *core.RequestEvent) error {
 	if err != nil {
 		return err
 	}
-	job, err = hooks.ChangeJob(e.App, job.Id, func(_ core.App, job *core.Record) error {
+	job, err = hooks.ChangeJobAs(acts(e), e.App, job.Id, func(_ core.App, job *core.Record) error {
 		job.Set("label", in.Label)
 		return nil
 	})
@@ -100,7 +117,7 @@ func (a *API) deleteJob(e *core.RequestEvent) error {
 	if err != nil {
 		return err
 	}
-	if err := hooks.InTransaction(e.App, func(tx core.App) error { return tx.Delete(job) }); err != nil {
+	if err := hooks.InTransaction(e.App, func(tx core.App) error { return tx.DeleteWithContext(acts(e), job) }); err != nil {
 		return err
 	}
 	return e.NoContent(http.StatusNoContent)

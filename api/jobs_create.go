@@ -1,10 +1,12 @@
 package api
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
@@ -25,6 +27,8 @@ type submission struct {
 	selectFiles bool
 	engine      string
 	label       string
+	priority    int64
+	wait        bool   // for storage instead of being refused
 	key         string // Idempotency-Key
 	owner       string
 	requestID   string
@@ -37,21 +41,54 @@ func (a *API) createJob(e *core.RequestEvent) error {
 	}
 	s.owner, s.key = e.Auth.Id, e.Request.Header.Get(idempotencyHeader)
 	s.requestID = e.Request.Header.Get(requestIDHeader)
-	var job *core.Record
-	err = hooks.InTransaction(e.App, func(tx core.App) (err error) {
-		job, err = s.store(tx)
-		return err
-	})
+	job, err := s.earlier(e.App)
 	if err != nil {
-		return asInvalidInput(err)
+		return err
+	}
+	if job == nil {
+		if job, err = a.accept(e, s); err != nil {
+			return asInvalidInput(err)
+		}
 	}
 	a.addOtherFiles(e.App, job, s)
 	e.Response.Header().Set("Location", prefix+"/jobs/"+job.Id)
 	return e.JSON(http.StatusCreated, a.Board.Job(job))
 }
 
+// accept asks the operator's scripts and stores the job.
+func (a *API) accept(e *core.RequestEvent, s *submission) (job *core.Record, err error) {
+	if err := s.askScripts(e); err != nil {
+		return nil, err
+	}
+	err = hooks.InTransaction(e.App, func(tx core.App) (err error) {
+		job, err = s.store(acts(e), tx, a.Now())
+		return err
+	})
+	return job, err
+}
+
+// askScripts lets the operator's scripts refuse the job or change its label, priority and engine.
+func (s *submission) askScripts(e *core.RequestEvent) error {
+	link := s.link()
+	event := &hooks.JobSubmitEvent{
+		App: e.App, User: e.Auth, Name: link.Name, Infohash: string(s.infohash()), Magnet: link.String(), Trackers: link.Trackers,
+		Label: s.label, Priority: s.priority, Engine: s.engine,
+	}
+	if s.metainfo != nil {
+		event.SizeBytes = dispatch.SelectedSize(s.metainfo, s.selection)
+		for _, f := range s.metainfo.Files {
+			event.Files = append(event.Files, f.Path)
+		}
+	}
+	if err := hooks.MomentsOf(e.App).JobSubmit.Trigger(event); err != nil {
+		return err
+	}
+	s.label, s.priority, s.engine = event.Label, event.Priority, event.Engine
+	return nil
+}
+
 // store runs in one transaction. Write transactions come one after the other, so what it finds holds until its end.
-func (s *submission) store(tx core.App) (*core.Record, error) {
+func (s *submission) store(ctx context.Context, tx core.App, at time.Time) (*core.Record, error) {
 	if job, err := s.earlier(tx); job != nil || err != nil {
 		return job, err
 	}
@@ -62,15 +99,21 @@ func (s *submission) store(tx core.App) (*core.Record, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := hooks.AdmitJob(tx, job, s.wants()); err != nil {
+		return nil, err
+	}
+	if err := hooks.AddMetrics(tx, s.owner, at, hooks.Metrics{Jobs: 1}); err != nil {
+		return nil, err
+	}
 	if s.metainfo == nil {
-		return job, tx.Save(job)
+		return job, tx.SaveWithContext(ctx, job)
 	}
 	torrent, err := dispatch.SaveMetainfo(tx, s.owner, s.metainfo)
 	if err != nil {
 		return nil, err
 	}
 	job.Set("torrent_id", torrent.Id)
-	if err := tx.Save(job); err != nil {
+	if err := tx.SaveWithContext(ctx, job); err != nil {
 		return nil, err
 	}
 	return job, dispatch.AddFiles(tx, job, torrent, s.metainfo)
@@ -115,6 +158,17 @@ func findOne(app core.App, where ...dbx.Expression) (*core.Record, error) {
 	return job, err
 }
 
+// wants answers what the job asks of the plan and the blocklist.
+func (s *submission) wants() hooks.Wants {
+	link := s.link()
+	w := hooks.Wants{Infohash: link.Infohash, InfohashV2: link.InfohashV2}
+	if s.metainfo != nil {
+		w.Known = true
+		w.SizeBytes, w.LargestFile = dispatch.SelectedSize(s.metainfo, s.selection), dispatch.LargestFile(s.metainfo, s.selection)
+	}
+	return w
+}
+
 func (s *submission) infohash() collections.Infohash {
 	if s.metainfo != nil {
 		return s.metainfo.Infohash
@@ -130,7 +184,7 @@ func (s *submission) record(tx core.App) (*core.Record, error) {
 	job := core.NewRecord(jobs)
 	job.Load(map[string]any{
 		"user_id": s.owner, "infohash": string(s.infohash()), "status": string(s.firstStatus()), "desired": string(collections.DesiredRun),
-		"engine": s.engine, "select_files": s.selectFiles, "label": s.label, "idempotency_key": s.key, "request_id": s.requestID,
+		"engine": s.engine, "select_files": s.selectFiles, "label": s.label, "priority": s.priority, "wait_for_quota": s.wait, "idempotency_key": s.key, "request_id": s.requestID,
 		"next_attempt_at": types.NowDateTime(),
 	})
 	if s.selection != nil {
@@ -139,6 +193,7 @@ func (s *submission) record(tx core.App) (*core.Record, error) {
 	link := s.link()
 	job.Set("magnet_uri", link.String())
 	job.Set("name", link.Name)
+	job.Set("infohash_v2", link.InfohashV2)
 	if s.metainfo != nil {
 		job.Set("size_bytes", dispatch.SelectedSize(s.metainfo, s.selection))
 	}

@@ -340,7 +340,7 @@ func TestLiveFiguresGoBeforeTheRows(t *testing.T) {
 	if d.Job.DoneBytes != 70 || d.Job.StoredBytes != 30 || d.Progress == nil || d.Progress.Version == 0 || d.Verdict == nil || d.Verdict.Code != collections.CodeNoPeers {
 		t.Errorf("detail %+v", d)
 	}
-	if _, err := hooks.Cancel(s.app, id); err != nil {
+	if _, err := hooks.Cancel(t.Context(), s.app, id); err != nil {
 		t.Fatal(err)
 	}
 	s.board.Forget(id)

@@ -11,6 +11,14 @@ import (
 	"github.com/longshore-project/longshore/storage"
 )
 
+// fileRoutes are those of a file, and links.
+func (a *API) fileRoutes() []route {
+	return []route{
+		{"POST", "/jobs/{id}/signed-urls", user, large, "", a.signJobFiles},
+		{"POST", "/files/{id}/signed-url", user, small, "", a.signFile},
+	}
+}
+
 // maxLinks is how many links one request gets: FindFiles answers no more.
 const maxLinks = collections.WholeTreeFiles
 

@@ -32,7 +32,7 @@ func (a *API) selectFiles(e *core.RequestEvent) error {
 			return err
 		}
 	}
-	job, err = hooks.ChangeJob(e.App, job.Id, func(tx core.App, job *core.Record) error {
+	job, err = hooks.ChangeJobAs(acts(e), e.App, job.Id, func(tx core.App, job *core.Record) error {
 		return choose(tx, job, selection)
 	})
 	if err == nil {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/pocketbase/pocketbase/core"
 
@@ -58,7 +59,11 @@ func (a *API) setUp(e *core.RequestEvent) error {
 		return asInvalidInput(err)
 	}
 	a.setup.done.Store(true)
-	return e.JSON(http.StatusCreated, userOf(admin))
+	made, err := userOf(e.App, admin)
+	if err != nil {
+		return err
+	}
+	return e.JSON(http.StatusCreated, made)
 }
 
 func makeFirstAdmin(tx core.App, email, password string) (*core.Record, error) {
@@ -75,9 +80,11 @@ func makeFirstAdmin(tx core.App, email, password string) (*core.Record, error) {
 		return nil, err
 	}
 	admin.Set("role", string(collections.RoleAdmin))
-	admin.Set("plan", string(collections.PlanUnlimited))
 	admin.SetVerified(true)
 	if err := setPassword(tx, admin, password); err != nil {
+		return nil, err
+	}
+	if err := hooks.AssignPlan(tx, admin.Id, collections.PlanUnlimited, time.Time{}); err != nil {
 		return nil, err
 	}
 	return admin, upsertSuperuser(tx, email, password)

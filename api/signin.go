@@ -9,7 +9,17 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/longshore-project/longshore/collections"
+	"github.com/longshore-project/longshore/hooks"
 )
+
+// authRoutes sign people in and out.
+func (a *API) authRoutes() []route {
+	return []route{
+		{"POST", "/auth/login", anyone, small, "auth.login", a.signIn},
+		{"POST", "/auth/logout", user, small, "auth.logout", a.signOut},
+		{"GET", "/auth/session", user, small, "", a.getSession},
+	}
+}
 
 type signedIn struct {
 	User      User   `json:"user"`
@@ -39,7 +49,11 @@ func (a *API) signIn(e *core.RequestEvent) error {
 	if err != nil {
 		return err
 	}
-	return ok(e, signedIn{User: userOf(user), CSRFToken: a.csrfToken(s)})
+	body := signedIn{CSRFToken: a.csrfToken(s)}
+	if body.User, err = userOf(e.App, user); err != nil {
+		return err
+	}
+	return ok(e, body)
 }
 
 // checkPassword takes as long for an unknown e-mail as for a wrong password.
@@ -110,7 +124,14 @@ type sessionBody struct {
 }
 
 func (a *API) getSession(e *core.RequestEvent) error {
-	body := sessionBody{User: userOf(e.Auth), AUPAccepted: e.Auth.GetString("aup_version") == aupVersion}
+	settings, err := hooks.Settings(e.App)
+	if err != nil {
+		return err
+	}
+	body := sessionBody{AUPAccepted: e.Auth.GetString("aup_version") == settings.AUPVersion}
+	if body.User, err = userOf(e.App, e.Auth); err != nil {
+		return err
+	}
 	if s := sessionOf(e); s != nil {
 		body.CSRFToken = a.csrfToken(s)
 	}

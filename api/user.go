@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/mail"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/pocketbase/dbx"
@@ -29,11 +30,13 @@ type User struct {
 	CreatedAt     string               `json:"created_at"`
 }
 
-func userOf(r *core.Record) User {
+// userOf answers a user with the plan that holds now.
+func userOf(app core.App, r *core.Record) (User, error) {
+	plan, err := hooks.PlanOf(app, r.Id)
 	return User{
-		ID: r.Id, Email: r.Email(), Role: collections.Role(r.GetString("role")), Plan: collections.PlanName(r.GetString("plan")),
+		ID: r.Id, Email: r.Email(), Role: collections.Role(r.GetString("role")), Plan: plan.Name,
 		EmailVerified: r.Verified(), Disabled: r.GetBool("disabled"), CreatedAt: progress.Timestamp(r.GetDateTime("created_at")),
-	}
+	}, err
 }
 
 // UpsertUser makes a verified user or gives an existing one this password, and the role and plan that are not
@@ -54,11 +57,11 @@ func UpsertUser(app core.App, email, password string, role collections.Role, pla
 		if role != "" {
 			user.Set("role", string(role))
 		}
-		if plan != "" {
-			user.Set("plan", string(plan))
-		}
 		user.SetVerified(true)
-		return setPassword(tx, user, password)
+		if err := setPassword(tx, user, password); err != nil || plan == "" {
+			return err
+		}
+		return hooks.AssignPlan(tx, user.Id, plan, time.Time{})
 	})
 	return created, asInvalidInput(err)
 }
@@ -71,7 +74,6 @@ func newUser(app core.App, email string) (*core.Record, error) {
 	user := core.NewRecord(users)
 	user.SetEmail(strings.ToLower(email))
 	user.Set("role", string(collections.RoleUser))
-	user.Set("plan", string(collections.PlanFree))
 	return user, nil
 }
 

@@ -25,22 +25,3 @@ type AgentSelf struct {
 // id. Agent to control plane: iss = sub = the agent's id, aud = EnrolReply.Issuer.
 // Both live five minutes; exp and iat are required.
 const TokenAlgorithm = "EdDSA"
-
-// Role is what an account may do.
-type Role string
-
-// The roles.
-const (
-	RoleUser  Role = "user"
-	RoleAdmin Role = "admin"
-)
-
-// PlanName names a seeded plan.
-type PlanName string
-
-// The seeded plans.
-const (
-	PlanFree      PlanName = "free"
-	PlanPro       PlanName = "pro"
-	PlanUnlimited PlanName = "unlimited"
-)

@@ -18,5 +18,11 @@
 //	part       a range of an object that is PUT to one presigned URL
 //	removal    what is still to be taken from the files of a job that was cancelled or deleted
 //	plan, quota, usage, blocklist, audit
+//	assignment what gives a user a plan for a time
+//	key        an API key; it has scopes
+//	invite     a one-time code with which somebody may register
+//	actor      who makes a change: a user, a key, a superuser, nobody or the system
+//	moment     a point where scripts of the operator are asked or told
+//	schedule   a job of the control plane's own, done again and again
 //	verdict    why a job stands where it stands, in words and a code
 package collections

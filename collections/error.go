@@ -50,6 +50,12 @@ const (
 	CodeNoAgent         Code = "no_agent" // waiting for an agent with a free slot
 	CodePoison          Code = "poison"   // the torrent crashed its engine alone three times
 	CodeJobEnded        Code = "job_ended"
+	CodeNoMetadata      Code = "no_metadata"       // the plan's time without metadata is over
+	CodeStalled         Code = "stalled"           // the plan's time without new bytes is over
+	CodeNotSelected     Code = "not_selected"      // nobody chose files in time
+	CodeQuotaSlots      Code = "quota_slots"       // waiting: the plan's jobs run already
+	CodeWaitsForContent Code = "waits_for_content" // waiting: another job fetches the same torrent
+	CodeRefusedByScript Code = "refused_by_script" // a script of the operator said no
 )
 
 var codeStatus = map[Code]int{
@@ -60,10 +66,11 @@ var codeStatus = map[Code]int{
 	CodeQuotaFileSize: 403, CodeQuotaBandwidth: 403,
 	CodeNotFound:     404,
 	CodeDuplicateJob: 409, CodeAttemptStale: 409, CodeIllegalTransition: 409, CodeFileIncomplete: 409,
-	CodeTooLarge:    413,
-	CodeUnknownHost: 421,
-	CodeRateLimited: 429,
-	CodeUnavailable: 503,
+	CodeTooLarge:        413,
+	CodeUnknownHost:     421,
+	CodeRateLimited:     429,
+	CodeRefusedByScript: 403,
+	CodeUnavailable:     503,
 }
 
 // HTTPStatus answers the status that goes with the code; 500 for codes that have none.

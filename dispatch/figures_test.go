@@ -29,11 +29,11 @@ func counted(start collections.StartRequest, done, stored int64) collections.Job
 func TestFiguresDoNotFallWhileAnAgentLooksAtItsData(t *testing.T) {
 	r, a, start := running(t)
 	a.report(counted(start, 5000, 1000)) // in memory only: the row is written every ten seconds
-	_, err := hooks.Pause(r.app, start.JobID)
+	_, err := hooks.Pause(t.Context(), r.app, start.JobID)
 	r.must(err)
 	a.stopped(1)
 	r.mustShow("paused", start.JobID, 5000, 1000)
-	_, err = hooks.Resume(r.app, start.JobID)
+	_, err = hooks.Resume(t.Context(), r.app, start.JobID)
 	r.must(err)
 	again := a.started(2)
 	r.mustShow("started again", start.JobID, 5000, 1000)
@@ -73,7 +73,7 @@ func TestAPausedJobHasNoVerdict(t *testing.T) {
 	if _, stands := r.board.Verdict(start.JobID); !stands {
 		t.Fatal("the verdict of a running job is not there")
 	}
-	_, err := hooks.Pause(r.app, start.JobID)
+	_, err := hooks.Pause(t.Context(), r.app, start.JobID)
 	r.must(err)
 	if v, stands := r.board.Verdict(start.JobID); stands {
 		t.Fatalf("running: still %+v", v)
@@ -82,7 +82,7 @@ func TestAPausedJobHasNoVerdict(t *testing.T) {
 	a.report()
 	waiting := r.addTorrent(r.user, metainfo(t, "w", testFile{"a", 1}), nil)
 	r.until("a verdict", func() bool { _, stands := r.board.Verdict(waiting.Id); return stands })
-	_, err = hooks.Pause(r.app, waiting.Id)
+	_, err = hooks.Pause(t.Context(), r.app, waiting.Id)
 	r.must(err)
 	r.until("the waiting job's verdict is gone", func() bool { _, stands := r.board.Verdict(waiting.Id); return !stands })
 }

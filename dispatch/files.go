@@ -23,6 +23,18 @@ func SelectedSize(m *collections.Metainfo, selection []int) int64 {
 	return size
 }
 
+// LargestFile answers the bytes of the largest selected file.
+func LargestFile(m *collections.Metainfo, selection []int) int64 {
+	var largest int64
+	selection = ordered(selection)
+	for _, f := range contentFiles(m) {
+		if selected(selection, f.Index) {
+			largest = max(largest, f.Size)
+		}
+	}
+	return largest
+}
+
 // AddFiles makes the rows of a job's files and of the objects of the selected ones. It is idempotent by
 // (job, file_index), and a job that has ended or is gone gets no more. In a transaction of the caller it makes the
 // first FileRowsPerTx only, so that no writer waits long; FillFiles makes what is missing.

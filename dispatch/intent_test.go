@@ -44,7 +44,7 @@ func (r *rig) inStore() (objects, uploads int) {
 
 func TestPauseAndResume(t *testing.T) {
 	r, a, start := running(t)
-	_, err := hooks.Pause(r.app, start.JobID)
+	_, err := hooks.Pause(t.Context(), r.app, start.JobID)
 	r.must(err)
 	if stop := a.stopped(1); !stop.KeepData || stop.Attempt != 1 {
 		t.Fatalf("got %+v", stop)
@@ -60,7 +60,7 @@ func TestPauseAndResume(t *testing.T) {
 	if got := r.status(start.JobID); got != collections.StatusPaused {
 		t.Fatalf("the job is %s", got)
 	}
-	_, err = hooks.Resume(r.app, start.JobID)
+	_, err = hooks.Resume(t.Context(), r.app, start.JobID)
 	r.must(err)
 	again := a.started(2)
 	if again.Attempt != 2 || len(again.Stored.Files) != 1 || len(again.Stored.Parts) != 1 {
@@ -83,7 +83,7 @@ func TestAPartThatWasOnItsWayWhenTheJobWasPausedCounts(t *testing.T) {
 	r, a, start := running(t)
 	_, length := collections.PartRange(twoParts, collections.PartSize(twoParts), 2)
 	part := a.put(a.urls(start, false, collections.PartRef{File: 1, Number: 2})[0], body(1, twoParts)[twoParts-length:])
-	_, err := hooks.Pause(r.app, start.JobID)
+	_, err := hooks.Pause(t.Context(), r.app, start.JobID)
 	r.must(err)
 	a.report(in(collections.AgentStopped, start, part))
 	r.untilComplete(start.JobID, 1)
@@ -94,7 +94,7 @@ func TestAPartThatWasOnItsWayWhenTheJobWasPausedCounts(t *testing.T) {
 
 func TestCancelKeepsWhatIsStoredWhole(t *testing.T) {
 	r, a, start := running(t)
-	_, err := hooks.Cancel(r.app, start.JobID)
+	_, err := hooks.Cancel(t.Context(), r.app, start.JobID)
 	r.must(err)
 	if stop := a.stopped(1); stop.KeepData {
 		t.Fatalf("got %+v", stop)

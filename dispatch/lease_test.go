@@ -262,7 +262,7 @@ func TestAJobPausedByAnotherProcessIsStopped(t *testing.T) {
 	start := a.started(1)
 	second := hookstest.SecondApp(t, r.app)
 	hooks.Bind(second)
-	if _, err := hooks.Pause(second, job.Id); err != nil {
+	if _, err := hooks.Pause(t.Context(), second, job.Id); err != nil {
 		t.Fatal(err)
 	}
 	if stop := a.stopped(1); !stop.KeepData || stop.Attempt != start.Attempt {

@@ -1,6 +1,7 @@
 package hooks_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/pocketbase/dbx"
@@ -75,7 +76,7 @@ func TestIntents(t *testing.T) {
 	app, user := newApp(t)
 	for _, c := range []struct {
 		name string
-		do   func(core.App, string) (*core.Record, error)
+		do   func(context.Context, core.App, string) (*core.Record, error)
 		from collections.Status
 		want collections.Status // "" for illegal_transition
 	}{
@@ -89,7 +90,7 @@ func TestIntents(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			job := hookstest.MustCreateJob(t, app, user, func(job *core.Record) { job.Set("status", string(c.from)) })
-			changed, err := c.do(app, job.Id)
+			changed, err := c.do(t.Context(), app, job.Id)
 			if c.want == "" {
 				if collections.CodeOf(err) != collections.CodeIllegalTransition {
 					t.Fatalf("got %v", err)
@@ -135,7 +136,7 @@ func TestACancelledJobKeepsWhatIsStoredWhole(t *testing.T) {
 	job := hookstest.MustCreateJob(t, app, user, nil)
 	_, whole := mustAttach(t, app, job, 0, collections.ObjectStored)
 	file, part := mustAttach(t, app, job, 1, collections.ObjectUploading)
-	if _, err := hooks.Cancel(app, job.Id); err != nil {
+	if _, err := hooks.Cancel(t.Context(), app, job.Id); err != nil {
 		t.Fatal(err)
 	}
 	if got := mustFind(t, app, "objects", whole.Id).GetString("state"); got != "stored" {

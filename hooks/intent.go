@@ -1,6 +1,8 @@
 package hooks
 
 import (
+	"context"
+
 	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/longshore-project/longshore/collections"
@@ -8,15 +10,15 @@ import (
 
 // Pause makes a job paused at its owner's wish. Its attempt stays on record, so that parts that were on
 // their way still count; the dispatcher stops the agent after the commit. illegal_transition, not_found.
-func Pause(app core.App, jobID string) (*core.Record, error) {
-	return ChangeJob(app, jobID, func(_ core.App, job *core.Record) error {
+func Pause(ctx context.Context, app core.App, jobID string) (*core.Record, error) {
+	return ChangeJobAs(ctx, app, jobID, func(_ core.App, job *core.Record) error {
 		return wish(job, collections.DesiredPause, collections.StatusPaused)
 	})
 }
 
 // Resume queues a paused job. illegal_transition, not_found.
-func Resume(app core.App, jobID string) (*core.Record, error) {
-	return ChangeJob(app, jobID, func(_ core.App, job *core.Record) error {
+func Resume(ctx context.Context, app core.App, jobID string) (*core.Record, error) {
+	return ChangeJobAs(ctx, app, jobID, func(_ core.App, job *core.Record) error {
 		if from := collections.Status(job.GetString("status")); from != collections.StatusPaused {
 			return illegalTransition(from, collections.StatusQueued)
 		}
@@ -28,8 +30,8 @@ func Resume(app core.App, jobID string) (*core.Record, error) {
 
 // Cancel ends a job at its owner's wish. Files that are complete can be fetched until the job is deleted.
 // illegal_transition, not_found.
-func Cancel(app core.App, jobID string) (*core.Record, error) {
-	return ChangeJob(app, jobID, func(_ core.App, job *core.Record) error {
+func Cancel(ctx context.Context, app core.App, jobID string) (*core.Record, error) {
+	return ChangeJobAs(ctx, app, jobID, func(_ core.App, job *core.Record) error {
 		return wish(job, collections.DesiredCancel, collections.StatusCancelled)
 	})
 }

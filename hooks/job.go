@@ -1,6 +1,7 @@
 package hooks
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"log/slog"
@@ -23,15 +24,20 @@ var ours sync.Map
 // one job may be changed once.
 // It answers the record as committed. not_found when there is no such job. Bind must have been called.
 func ChangeJob(app core.App, id string, fn func(tx core.App, job *core.Record) error) (*core.Record, error) {
+	return ChangeJobAs(context.Background(), app, id, fn)
+}
+
+// ChangeJobAs is ChangeJob by the actor of ctx.
+func ChangeJobAs(ctx context.Context, app core.App, id string, fn func(tx core.App, job *core.Record) error) (*core.Record, error) {
 	if !bound(app) {
 		return nil, errors.New("hooks.ChangeJob before hooks.Bind")
 	}
 	if app.IsTransactional() {
-		return changeJob(app, id, fn)
+		return changeJob(ctx, app, id, fn)
 	}
 	var job *core.Record
 	err := InTransaction(app, func(tx core.App) (err error) {
-		job, err = changeJob(tx, id, fn)
+		job, err = changeJob(ctx, tx, id, fn)
 		return err
 	})
 	if err != nil {
@@ -40,7 +46,7 @@ func ChangeJob(app core.App, id string, fn func(tx core.App, job *core.Record) e
 	return job, job.PostScan()
 }
 
-func changeJob(tx core.App, id string, fn func(tx core.App, job *core.Record) error) (*core.Record, error) {
+func changeJob(ctx context.Context, tx core.App, id string, fn func(tx core.App, job *core.Record) error) (*core.Record, error) {
 	job, err := findJob(tx, id)
 	if err != nil {
 		return nil, err
@@ -58,7 +64,7 @@ func changeJob(tx core.App, id string, fn func(tx core.App, job *core.Record) er
 	}
 	ours.Store(job, true)
 	defer ours.Delete(job)
-	return job, tx.Save(job)
+	return job, tx.SaveWithContext(ctx, job)
 }
 
 func findJob(app core.App, id string) (*core.Record, error) {

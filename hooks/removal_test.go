@@ -56,7 +56,7 @@ func TestACancelledJobOfManyFilesGivesThemUpInSteps(t *testing.T) {
 	app, user := newApp(t)
 	job := hookstest.MustCreateJob(t, app, user, nil)
 	mustFill(t, app, job, twoAndAHalf)
-	if _, err := hooks.Cancel(app, job.Id); err != nil {
+	if _, err := hooks.Cancel(t.Context(), app, job.Id); err != nil {
 		t.Fatal(err)
 	}
 	mustCount(t, app, "objects", dbx.HashExp{"state": "deleting"}, collections.FileRowsPerTx)
@@ -74,7 +74,7 @@ func TestAJobOfManyFilesThatIsDeletedWhileItIsGivenUp(t *testing.T) {
 	job, other := hookstest.MustCreateJob(t, app, user, nil), hookstest.MustCreateJob(t, app, user, nil)
 	mustFill(t, app, job, twoAndAHalf)
 	mustFill(t, app, other, 3)
-	if _, err := hooks.Cancel(app, job.Id); err != nil {
+	if _, err := hooks.Cancel(t.Context(), app, job.Id); err != nil {
 		t.Fatal(err)
 	}
 	if err := app.Delete(mustFind(t, app, "jobs", job.Id)); err != nil {

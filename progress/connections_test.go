@@ -74,7 +74,7 @@ func TestUnrelatedChangeOfAUserEndsNothing(t *testing.T) {
 	s := newServer(t)
 	ann := s.user("ann@example.com", collections.RoleUser)
 	c := s.listen(userRef(ann), "progress")
-	ann.Set("plan", "pro")
+	ann.Set("name", "Ann")
 	if err := s.app.Save(ann); err != nil {
 		t.Fatal(err)
 	}

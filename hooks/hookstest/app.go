@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/pocketbase/pocketbase/core"
 	_ "github.com/pocketbase/pocketbase/migrations" // system tables
@@ -98,7 +99,7 @@ func newApp(dir string) *core.BaseApp {
 // Password is the password of every user that MustCreateUser makes.
 const Password = "correct horse battery"
 
-// MustCreateUser saves a verified user.
+// MustCreateUser saves a verified user who has accepted the acceptable-use policy and has the unlimited plan.
 func MustCreateUser(t testing.TB, app core.App, email string, role collections.Role) *core.Record {
 	t.Helper()
 	users, err := app.FindCollectionByNameOrId("users")
@@ -110,8 +111,11 @@ func MustCreateUser(t testing.TB, app core.App, email string, role collections.R
 	user.SetPassword(Password)
 	user.SetVerified(true)
 	user.Set("role", string(role))
-	user.Set("plan", string(collections.PlanFree))
+	user.Set("aup_version", collections.DefaultSettings().AUPVersion)
 	if err := app.Save(user); err != nil {
+		t.Fatal(err)
+	}
+	if err := hooks.AssignPlan(app, user.Id, collections.PlanUnlimited, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	return user

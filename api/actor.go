@@ -1,0 +1,45 @@
+package api
+
+import (
+	"context"
+
+	"github.com/pocketbase/pocketbase/apis"
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/hook"
+
+	"github.com/longshore-project/longshore/hooks"
+)
+
+// nameActor puts who acts into the request's context, for every route, the dashboard's too: saves made with it are
+// audited as that person's.
+func (a *API) nameActor() *hook.Handler[*core.RequestEvent] {
+	return &hook.Handler[*core.RequestEvent]{
+		Id:       "longshoreActor",
+		Priority: apis.DefaultLoadAuthTokenMiddlewarePriority + 1,
+		Func: func(e *core.RequestEvent) error {
+			e.Request = e.Request.WithContext(hooks.WithActor(e.Request.Context(), actorOf(e)))
+			return e.Next()
+		},
+	}
+}
+
+func actorOf(e *core.RequestEvent) hooks.Actor {
+	actor := hooks.Actor{Kind: hooks.ActorNobody, RequestID: e.Request.Header.Get(requestIDHeader), Address: e.RealIP()}
+	if e.Auth != nil {
+		actor.ID, actor.Kind = e.Auth.Id, hooks.ActorUser
+	}
+	if e.HasSuperuserAuth() {
+		actor.Kind = hooks.ActorSuperuser
+	}
+	return actor
+}
+
+// nameAction notes what the request is for.
+func nameAction(e *core.RequestEvent, action string) {
+	actor := hooks.ActorOf(e.Request.Context())
+	actor.Action = action
+	e.Request = e.Request.WithContext(hooks.WithActor(e.Request.Context(), actor))
+}
+
+// acts answers the context of what the request changes. A client that goes away does not undo it half-way.
+func acts(e *core.RequestEvent) context.Context { return context.WithoutCancel(e.Request.Context()) }

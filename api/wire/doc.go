@@ -1,0 +1,4 @@
+// Package wire holds the bodies of requests and answers as Go types. They are generated from openapi.yaml.
+package wire
+
+//go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2 -config config.yaml ../openapi.yaml

@@ -1,0 +1,38 @@
+package hooks
+
+import (
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/longshore-project/longshore/collections"
+)
+
+// Wants is what a job asks for, as far as it is known: Known says whether the sizes are.
+type Wants struct {
+	Known       bool
+	SizeBytes   int64 // of the selected files
+	LargestFile int64 // of the selected ones
+	Infohash    collections.Infohash
+	InfohashV2  string
+}
+
+// AdmitJob judges a new job of its user inside the transaction that stores it, before it is saved: blocklist, then
+// quotas. It sets what the job reserves. infohash_blocked, quota_jobs, quota_file_size, quota_storage. A job with
+// wait_for_quota is admitted without a reservation when only its storage does not fit.
+func AdmitJob(tx core.App, job *core.Record, w Wants) error {
+	if err := refuseBlocked(tx, w); err != nil {
+		return err
+	}
+	if err := reserveJob(tx, job); err != nil {
+		return err
+	}
+	return reserveStorage(tx, job, w)
+}
+
+// AdmitMetadata judges a job whose metadata became known, inside ChangeJob and before anything is fetched. The codes
+// are those of AdmitJob without quota_jobs. Again for a job that waited: it answers quota_storage while there is no room.
+func AdmitMetadata(tx core.App, job *core.Record, w Wants) error {
+	if err := refuseBlocked(tx, w); err != nil {
+		return err
+	}
+	return reserveStorage(tx, job, w)
+}

@@ -1,0 +1,195 @@
+package pb_migrations
+
+import (
+	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/migrations"
+	"github.com/pocketbase/pocketbase/tools/types"
+
+	"github.com/longshore-project/longshore/collections"
+)
+
+func init() {
+	migrations.Register(createControlPlane, nil, "2_control_plane.go")
+}
+
+// createControlPlane adds accounts, plans, quotas, policy and schedules to the tables of the main job.
+func createControlPlane(app core.App) error {
+	for _, step := range []func(core.App) error{
+		createPlans, createAccountTables, createPolicyTables, createUsageTables, createSettings, widenJobs, widenFiles, movePlans,
+	} {
+		if err := step(app); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func createPlans(app core.App) error {
+	limits := []core.Field{text("name", 64)}
+	for _, name := range collections.PlanLimits() {
+		limits = append(limits, limit(name))
+	}
+	plans := table("plans", []string{"CREATE UNIQUE INDEX idx_plans_name ON plans (name)"}, append(limits, number("priority"))...)
+	if err := app.Save(plans); err != nil {
+		return err
+	}
+	for _, plan := range collections.SeededPlans() {
+		record := core.NewRecord(plans)
+		record.Load(plan.Columns())
+		if err := app.Save(record); err != nil {
+			return err
+		}
+	}
+	return save(app, table("user_plan_assignments", []string{
+		"CREATE INDEX idx_user_plan_assignments_user ON user_plan_assignments (user_id, started_at)",
+	}, mustRelate(app, "user_id", "users", true), mustRelate(app, "plan_id", "plans", false), date("started_at"), date("expires_at")))
+}
+
+func createAccountTables(app core.App) error {
+	if err := widen(app, "sessions", text("address", 64)); err != nil {
+		return err
+	}
+	return save(app,
+		table("api_keys", []string{
+			"CREATE UNIQUE INDEX idx_api_keys_hash ON api_keys (key_hash)",
+			"CREATE INDEX idx_api_keys_user ON api_keys (user_id)",
+		}, mustRelate(app, "user_id", "users", true), text("name", 100), hidden("key_hash", 64), text("prefix", 16),
+			&core.SelectField{Name: "scopes", Values: names(collections.Scopes()), MaxSelect: len(collections.Scopes())},
+			date("expires_at"), date("last_used_at")),
+
+		table("invites", []string{
+			"CREATE UNIQUE INDEX idx_invites_hash ON invites (code_hash)",
+		}, hidden("code_hash", 64), text("email", 255), text("plan", 64), text("note", 255), text("created_by", 15),
+			date("expires_at"), date("used_at"), text("used_by", 15)),
+
+		table("account_tokens", []string{
+			"CREATE UNIQUE INDEX idx_account_tokens_hash ON account_tokens (token_hash)",
+			"CREATE INDEX idx_account_tokens_user ON account_tokens (user_id, kind)",
+		}, mustRelate(app, "user_id", "users", true), choice("kind", names(collections.AccountTokenKinds())...),
+			hidden("token_hash", 64), text("email", 255), date("expires_at")),
+
+		table("mails", []string{
+			"CREATE INDEX idx_mails_next ON mails (next_at)",
+		}, mustRelate(app, "user_id", "users", true), choice("kind", names(collections.MailKinds())...), text("email", 255),
+			&core.JSONField{Name: "data", MaxSize: 64 << 10}, number("tries"), date("next_at"), text("error", 500)),
+
+		// Failed sign-ins and the like, so that a restart forgives nobody.
+		table("rate_events", []string{
+			"CREATE INDEX idx_rate_events_key ON rate_events (key, at)",
+			"CREATE INDEX idx_rate_events_at ON rate_events (at)",
+		}, text("key", 320), date("at")),
+	)
+}
+
+func createPolicyTables(app core.App) error {
+	return save(app,
+		table("blocklist", []string{
+			"CREATE UNIQUE INDEX idx_blocklist_infohash ON blocklist (infohash)",
+		}, text("infohash", 64), text("reason", 500), text("created_by", 15)),
+
+		table("audit_logs", []string{
+			"CREATE INDEX idx_audit_logs_created ON audit_logs (created_at)",
+			"CREATE INDEX idx_audit_logs_actor ON audit_logs (actor_id, created_at)",
+			"CREATE INDEX idx_audit_logs_target ON audit_logs (target_type, target_id)",
+		}, text("actor_id", 15), text("actor_kind", 16), text("action", 64), text("target_type", 64), text("target_id", 64),
+			&core.JSONField{Name: "metadata", MaxSize: 64 << 10}, text("request_id", 128), text("address", 64)),
+	)
+}
+
+func createUsageTables(app core.App) error {
+	return save(app,
+		table("usage_metrics_daily", []string{
+			"CREATE UNIQUE INDEX idx_usage_metrics_daily ON usage_metrics_daily (user_id, date)",
+		}, mustRelate(app, "user_id", "users", true), text("date", 10),
+			number("bytes_downloaded"), number("bytes_uploaded"), number("bytes_served"), number("jobs_count")),
+
+		// Which links were counted as bandwidth, and when: once per user and file in 24 hours.
+		table("link_grants", []string{
+			"CREATE UNIQUE INDEX idx_link_grants_file ON link_grants (user_id, file_id)",
+			"CREATE INDEX idx_link_grants_at ON link_grants (granted_at)",
+		}, mustRelate(app, "user_id", "users", true), text("file_id", 15), date("granted_at")),
+
+		table("schedules", []string{
+			"CREATE UNIQUE INDEX idx_schedules_name ON schedules (name)",
+		}, text("name", 64), text("spec", 64), date("last_started_at"), number("last_duration_ms"), text("last_outcome", 16),
+			text("last_error", 2000), date("next_at")),
+	)
+}
+
+func createSettings(app core.App) error {
+	settings := table("settings", nil,
+		choice("registration", names(collections.Registrations())...), flag("require_verified_email"), flag("content_once"),
+		number("selection_minutes"), choice("selection_timeout", names(collections.SelectionTimeouts())...),
+		number("retention_warning_days"), text("aup_version", 32), text("aup_text", 20_000),
+		number("submits_per_minute"), number("requests_per_minute"), number("sign_ins_per_account"), number("sign_ins_per_address"))
+	if err := app.Save(settings); err != nil {
+		return err
+	}
+	record := core.NewRecord(settings)
+	record.Load(collections.DefaultSettings().Columns())
+	return app.Save(record)
+}
+
+func widenJobs(app core.App) error {
+	return widen(app, "jobs",
+		number("priority"), text("infohash_v2", 64), number("reserved_bytes"), flag("wait_for_quota"), date("status_since"), date("progressed_at"),
+		text("avoid_agent", 15), number("failovers"), date("warned_at"), date("expired_at"))
+}
+
+func widenFiles(app core.App) error { return widen(app, "files", date("removed_at")) }
+
+// movePlans makes an assignment of every user's plan and drops the column.
+func movePlans(app core.App) error {
+	_, err := app.NonconcurrentDB().NewQuery(`INSERT INTO user_plan_assignments (id, user_id, plan_id, started_at, created_at, updated_at)
+		SELECT lower(hex(randomblob(7))) || 'a', users.id, plans.id, {:now}, {:now}, {:now} FROM users JOIN plans ON plans.name = users.plan`).
+		Bind(dbx.Params{"now": types.NowDateTime().String()}).Execute()
+	if err != nil {
+		return err
+	}
+	users, err := app.FindCollectionByNameOrId("users")
+	if err != nil {
+		return err
+	}
+	users.Fields.RemoveByName("plan")
+	users.Fields.Add(flag("mails_off"))
+	return app.Save(users)
+}
+
+// limit is a number of a plan: -1 is no limit, so that a field left empty allows nothing.
+func limit(name string) core.Field {
+	least := float64(collections.NoLimit)
+	return &core.NumberField{Name: name, OnlyInt: true, Min: &least}
+}
+
+func hidden(name string, max int) core.Field {
+	return &core.TextField{Name: name, Max: max, Hidden: true}
+}
+
+// mustRelate answers a relation to a collection that an earlier step made.
+func mustRelate(app core.App, name, to string, cascade bool) core.Field {
+	c, err := app.FindCollectionByNameOrId(to)
+	if err != nil {
+		panic(err)
+	}
+	return &core.RelationField{Name: name, CollectionId: c.Id, CascadeDelete: cascade, MaxSelect: 1, Required: true}
+}
+
+func save(app core.App, made ...*core.Collection) error {
+	for _, c := range made {
+		if err := app.Save(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// widen adds fields to a collection that is there already.
+func widen(app core.App, name string, fields ...core.Field) error {
+	c, err := app.FindCollectionByNameOrId(name)
+	if err != nil {
+		return err
+	}
+	c.Fields.Add(fields...)
+	return app.Save(c)
+}
