@@ -1,6 +1,8 @@
 package api
 
-// adminRoutes are for admins only.
+import "slices"
+
+// adminRoutes are for admins only. Each group has its table beside its handlers.
 func (a *API) adminRoutes() []route {
-	return []route{}
+	return slices.Concat(a.adminJobRoutes(), a.adminAgentRoutes())
 }

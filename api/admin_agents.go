@@ -1,0 +1,6 @@
+package api
+
+// adminAgentRoutes are about the agents.
+func (a *API) adminAgentRoutes() []route {
+	return []route{}
+}

@@ -1,0 +1,6 @@
+package api
+
+// adminJobRoutes are about everybody's jobs.
+func (a *API) adminJobRoutes() []route {
+	return []route{}
+}
