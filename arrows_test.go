@@ -22,7 +22,7 @@ var arrows = map[string][]string{
 	"agent":              {"collections", "plugins"},
 	"api":                {"collections", "dispatch", "hooks", "pb_public", "progress", "schedule", "storage"},
 	"collections":        {},
-	"dispatch":           {"collections", "hooks", "progress", "storage"},
+	"dispatch":           {"collections", "hooks", "progress", "schedule", "storage"},
 	"doctor":             {"collections", "storage"},
 	"engines":            {"collections", "plugins"},
 	"hooks":              {"collections"},

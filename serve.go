@@ -23,6 +23,7 @@ import (
 	"github.com/longshore-project/longshore/dispatch"
 	"github.com/longshore-project/longshore/hooks"
 	"github.com/longshore-project/longshore/progress"
+	"github.com/longshore-project/longshore/schedule"
 	"github.com/longshore-project/longshore/storage"
 )
 
@@ -38,6 +39,7 @@ type server struct {
 	store    storage.Store
 	api      *api.API
 	dispatch *dispatch.Dispatcher
+	schedule *schedule.Scheduler
 	stop     context.CancelFunc
 	running  sync.WaitGroup // the local agent
 	end      sync.Once
@@ -130,8 +132,9 @@ func (s *server) wire() (err error) {
 		return err
 	}
 	board := progress.NewBoard()
+	s.schedule = schedule.New(s.app, s.logger)
 	s.dispatch, err = dispatch.New(dispatch.Config{
-		App: s.app, Store: s.store, Board: board, Secret: secret, Now: time.Now, Logger: s.logger,
+		App: s.app, Store: s.store, Board: board, Secret: secret, Now: time.Now, Logger: s.logger, Schedule: s.schedule,
 	})
 	if err != nil {
 		return err
@@ -141,18 +144,28 @@ func (s *server) wire() (err error) {
 		return usageError{err}
 	}
 	s.api, err = api.Bind(s.app, api.Config{
-		Board: board, Store: s.store, Local: s.localStore(), Secret: secret, LinkTTL: linkTTL,
+		Board: board, Store: s.store, Schedule: s.schedule, Local: s.localStore(), Secret: secret, LinkTTL: linkTTL,
 		PublicURL: s.publicURL(), AllowedHosts: splitList(os.Getenv("LONGSHORE_ALLOWED_HOSTS")),
 		Version: version, Logger: s.logger,
 	})
 	if err != nil {
 		return usageError{err}
 	}
+	if err := s.scheduleOwn(); err != nil {
+		return err
+	}
 	s.agents = &http.Server{
 		Handler: api.AgentRoutes(s.dispatch, s.localStore()), ReadHeaderTimeout: time.Minute,
 		ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelWarn),
 	}
 	return nil
+}
+
+// scheduleOwn adds what belongs to no package of its own.
+func (s *server) scheduleOwn() error {
+	// Objects may be larger than all else together, and what an agent has it fetches again.
+	schedule.ExcludeFromBackups(s.app, "store", "agent")
+	return s.schedule.Add("backup", "30 3 * * *", func(ctx context.Context) error { return schedule.Backup(ctx, s.app, time.Now()) })
 }
 
 // localStore answers the handler of signed local URLs, nil when the store is S3.
@@ -172,6 +185,9 @@ func (s *server) onServe(e *core.ServeEvent) error {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	if err := s.dispatch.Start(ctx); err != nil {
+		return err
+	}
+	if err := s.schedule.Start(); err != nil {
 		return err
 	}
 	go s.serveAgents()
@@ -226,6 +242,7 @@ func (s *server) shutdown() {
 		s.logger.Warn("the listener for agents did not close", "error", err)
 	}
 	s.dispatch.Stop()
+	s.schedule.Stop()
 	os.Remove(agentsURLFile(s.app.DataDir()))
 }
 

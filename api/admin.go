@@ -4,5 +4,10 @@ import "slices"
 
 // adminRoutes are for admins only. Each group has its table beside its handlers.
 func (a *API) adminRoutes() []route {
-	return slices.Concat(a.adminJobRoutes(), a.adminAgentRoutes())
+	return slices.Concat(
+		a.adminJobRoutes(),
+		a.adminAgentRoutes(),
+		a.adminHealthRoutes(),
+		a.adminScheduleRoutes(),
+	)
 }

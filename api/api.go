@@ -19,6 +19,7 @@ import (
 	"github.com/longshore-project/longshore/hooks"
 	"github.com/longshore-project/longshore/pb_public"
 	"github.com/longshore-project/longshore/progress"
+	"github.com/longshore-project/longshore/schedule"
 	"github.com/longshore-project/longshore/storage"
 )
 
@@ -28,11 +29,12 @@ const (
 	maxHeaderBytes    = 64 << 10
 )
 
-// Config is what the HTTP surface needs. Board, Store, Secret and PublicURL are required.
+// Config is what the HTTP surface needs. Board, Store, Schedule, Secret and PublicURL are required.
 type Config struct {
 	Board        *progress.Board
 	Store        storage.Store
-	Local        http.Handler // serves /storage/; nil when the store is elsewhere
+	Schedule     *schedule.Scheduler // shown to admins; the caller starts and stops it
+	Local        http.Handler        // serves /storage/; nil when the store is elsewhere
 	Secret       hooks.Secret
 	PublicURL    string                   // scheme and host as browsers see them
 	AllowedHosts []string                 // beside IP literals, localhost and the public URL's host
@@ -85,13 +87,13 @@ func Bind(app core.App, cfg Config) (*API, error) {
 	app.OnRecordAuthWithPasswordRequest(core.CollectionNameSuperusers).BindFunc(a.limitSuperusers)
 	app.OnRecordAfterUpdateSuccess("users").BindFunc(a.endSessionsOfChangedUser)
 	app.OnModelCreate(core.LogsTableName).BindFunc(redactLog)
-	return a, app.Cron().Add("longshoreSessions", "23 * * * *", a.sweepSessions)
+	return a, cfg.Schedule.Add("sessions", "23 * * * *", a.sweepSessions)
 }
 
 // complete fills in defaults and answers the public URL.
 func (c *Config) complete() (*url.URL, error) {
-	if c.Board == nil || c.Store == nil || len(c.Secret) == 0 {
-		return nil, errors.New("api.Bind needs a board, a store and a secret")
+	if c.Board == nil || c.Store == nil || c.Schedule == nil || len(c.Secret) == 0 {
+		return nil, errors.New("api.Bind needs a board, a store, schedules and a secret")
 	}
 	c.LinkTTL = cmp.Or(c.LinkTTL, defaultLinkTTL)
 	if c.LinkTTL < 0 || c.LinkTTL > collections.MaxDeliveryLinkTTL {

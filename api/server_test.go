@@ -22,6 +22,7 @@ import (
 	"github.com/longshore-project/longshore/hooks"
 	"github.com/longshore-project/longshore/hooks/hookstest"
 	"github.com/longshore-project/longshore/progress"
+	"github.com/longshore-project/longshore/schedule"
 	"github.com/longshore-project/longshore/storage"
 )
 
@@ -76,7 +77,7 @@ func newServer(t testing.TB, change ...func(*Config)) *server {
 	}
 	s.store = newStore(t, s)
 	cfg := Config{
-		Board: s.board, Store: s.store, Local: s.store, Secret: bytes.Repeat([]byte{7}, 32), PublicURL: s.url, Version: "test",
+		Schedule: schedule.New(app, slog.New(slog.DiscardHandler)), Board: s.board, Store: s.store, Local: s.store, Secret: bytes.Repeat([]byte{7}, 32), PublicURL: s.url, Version: "test",
 		Now: s.clock.now, Logger: slog.New(slog.NewTextHandler(&lockedWriter{w: s.log}, nil)), Web: testWeb,
 	}
 	for _, fn := range change {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -87,11 +88,10 @@ func (a *API) touch(e *core.RequestEvent, s *session) {
 	}
 }
 
-func (a *API) sweepSessions() {
+// sweepSessions removes what has expired.
+func (a *API) sweepSessions(context.Context) error {
 	_, err := a.app.NonconcurrentDB().Delete("sessions", dbx.NewExp("expires_at < {:now}", dbx.Params{"now": dbTime(a.Now())})).Execute()
-	if err != nil {
-		a.Logger.Warn("expired sessions could not be removed", "error", err)
-	}
+	return err
 }
 
 // endSessionsOfChangedUser signs a user out everywhere who was disabled.

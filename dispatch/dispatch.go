@@ -15,6 +15,7 @@ import (
 	"github.com/longshore-project/longshore/collections"
 	"github.com/longshore-project/longshore/hooks"
 	"github.com/longshore-project/longshore/progress"
+	"github.com/longshore-project/longshore/schedule"
 	"github.com/longshore-project/longshore/storage"
 )
 
@@ -26,6 +27,8 @@ type Config struct {
 	Secret hooks.Secret
 	Now    func() time.Time
 	Logger *slog.Logger
+
+	Schedule *schedule.Scheduler // of the sweeps, started and stopped by the caller; one of its own when nil
 
 	Lease      time.Duration // how long an agent may stay silent
 	Grace      time.Duration // added to every lease when the control plane starts
@@ -112,11 +115,31 @@ func (d *Dispatcher) Start(ctx context.Context) error {
 	context.AfterFunc(ctx, d.stop)
 	d.work.Go(d.fillAwaiting)
 	d.work.Go(d.pumpLoop)
-	d.work.Go(d.sweepLoop)
 	d.work.Go(d.fin.loop)
 	d.work.Go(d.reapLoop)
 	poke(d.reap)
-	return d.startSweeper()
+	return d.startSweeps()
+}
+
+// startSweeps has leases looked at every few seconds, and the store from time to time.
+func (d *Dispatcher) startSweeps() error {
+	own := d.Schedule == nil
+	if own {
+		d.Schedule = schedule.New(d.App, d.Logger)
+	}
+	d.Schedule.Every("lease_sweep", d.Sweep, func(context.Context) error { return d.sweepLeases() })
+	d.Schedule.Every("store_sweep", sweepInterval, func(ctx context.Context) error {
+		_, err := d.RunSweep(ctx)
+		return err
+	})
+	if !own {
+		return nil
+	}
+	d.work.Go(func() {
+		<-d.ctx.Done()
+		d.Schedule.Stop()
+	})
+	return d.Schedule.Start()
 }
 
 // Stop ends all work and waits for it. Leases stay as they are in the rows.
@@ -131,19 +154,5 @@ func poke(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:
-	}
-}
-
-// every calls fn each interval until the dispatcher stops.
-func (d *Dispatcher) every(interval time.Duration, fn func()) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-d.ctx.Done():
-			return
-		case <-ticker.C:
-			fn()
-		}
 	}
 }

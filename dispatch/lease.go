@@ -85,14 +85,6 @@ func (d *Dispatcher) adopt(job *core.Record) *lease {
 	return l
 }
 
-func (d *Dispatcher) sweepLoop() {
-	d.every(d.Sweep, func() {
-		if err := d.sweepLeases(); err != nil {
-			d.Logger.Error("the lease sweep failed", "error", err)
-		}
-	})
-}
-
 // sweepLeases makes memory and rows agree, ends the attempts of agents that fell silent and completes what has nothing left to store.
 func (d *Dispatcher) sweepLeases() error {
 	if err := d.loadAgents(); err != nil {

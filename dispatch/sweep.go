@@ -7,7 +7,6 @@ import (
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
-	"github.com/robfig/cron/v3"
 
 	"github.com/longshore-project/longshore/collections"
 	"github.com/longshore-project/longshore/hooks"
@@ -15,36 +14,9 @@ import (
 )
 
 const (
-	sweepSchedule = "@every 10m"
-	firstSweep    = time.Minute
+	sweepInterval = 10 * time.Minute
 	pausedUploads = 6 * 24 * time.Hour // R2 aborts unfinished uploads after seven days
 )
-
-// startSweeper looks for what the store has in vain, a minute after the start and then periodically.
-func (d *Dispatcher) startSweeper() error {
-	run := func() {
-		if _, err := d.RunSweep(d.ctx); err != nil && d.ctx.Err() == nil {
-			d.Logger.Error("the sweep failed", "error", err)
-		}
-	}
-	schedule := cron.New(cron.WithSeconds(), cron.WithChain(cron.SkipIfStillRunning(cron.DiscardLogger)))
-	if _, err := schedule.AddFunc(sweepSchedule, run); err != nil {
-		return err
-	}
-	schedule.Start()
-	d.work.Go(func() {
-		first := time.NewTimer(firstSweep)
-		defer first.Stop()
-		select {
-		case <-first.C:
-			run()
-			<-d.ctx.Done()
-		case <-d.ctx.Done():
-		}
-		<-schedule.Stop().Done()
-	})
-	return nil
-}
 
 // RunSweep removes deleting objects, unfinished uploads and objects that no row names, and enrolment tokens out of date.
 func (d *Dispatcher) RunSweep(ctx context.Context) (storage.SweepResult, error) {

@@ -83,9 +83,26 @@ func Check(spec string) error {
 // Add has run called by the specification. A run that is due while the one before still goes on is left out. The
 // context ends when the scheduler stops. Names are unique: a second Add of a name replaces the first.
 func (s *Scheduler) Add(name, spec string, run func(context.Context) error) error {
-	if err := Check(spec); err != nil {
+	when, err := parser.Parse(spec)
+	if err != nil {
 		return fmt.Errorf("schedule %s: %w", name, err)
 	}
+	s.add(name, spec, when, run)
+	return nil
+}
+
+// Every is Add with an interval, which may be shorter than cron's second.
+func (s *Scheduler) Every(name string, interval time.Duration, run func(context.Context) error) {
+	s.add(name, "@every "+interval.String(), constant(interval), run)
+}
+
+// constant is a schedule of cron.
+type constant time.Duration
+
+// Next answers the next time after t.
+func (c constant) Next(t time.Time) time.Time { return t.Add(time.Duration(c)) }
+
+func (s *Scheduler) add(name, spec string, when cron.Schedule, run func(context.Context) error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := &entry{state: State{Name: name, Spec: spec}, run: run}
@@ -94,10 +111,8 @@ func (s *Scheduler) Add(name, spec string, run func(context.Context) error) erro
 		e.state = before.state
 		e.state.Spec = spec
 	}
-	id, err := s.cron.AddFunc(spec, func() { _ = s.try(e) })
-	e.id = id
+	e.id = s.cron.Schedule(when, cron.FuncJob(func() { s.try(e) }))
 	s.entries[name] = e
-	return err
 }
 
 // Start reads what earlier processes noted and begins to run.
@@ -151,13 +166,10 @@ func (s *Scheduler) List() []State {
 }
 
 // try runs a schedule unless it runs already.
-func (s *Scheduler) try(e *entry) error {
-	if s.ctx.Err() != nil || !s.begin(e) {
-		return nil
+func (s *Scheduler) try(e *entry) {
+	if s.ctx.Err() == nil && s.begin(e) {
+		s.finish(e, s.call(e))
 	}
-	err := s.call(e)
-	s.finish(e, err)
-	return err
 }
 
 func (s *Scheduler) begin(e *entry) bool {

@@ -85,12 +85,14 @@ func TestARunIsNotedWithItsOutcome(t *testing.T) {
 func TestItRunsByItself(t *testing.T) {
 	s := newScheduler(t, hookstest.NewApp(t))
 	runs := make(chan struct{}, 10)
-	mustAdd(t, s, "often", "* * * * * *", func(context.Context) error {
+	run := func(context.Context) error {
 		runs <- struct{}{}
 		return nil
-	})
+	}
+	mustAdd(t, s, "every second", "* * * * * *", run)
+	s.Every("more often", 10*time.Millisecond, run)
 	mustStart(t, s)
-	for range 2 {
+	for range 5 {
 		select {
 		case <-runs:
 		case <-time.After(10 * time.Second):

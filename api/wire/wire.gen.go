@@ -136,13 +136,13 @@ func (e FileMessageAction) Valid() bool {
 
 // Defines values for HealthStatus.
 const (
-	Ok HealthStatus = "ok"
+	HealthStatusOk HealthStatus = "ok"
 )
 
 // Valid indicates whether the value is a known member of the HealthStatus enum.
 func (e HealthStatus) Valid() bool {
 	switch e {
-	case Ok:
+	case HealthStatusOk:
 		return true
 	default:
 		return false
@@ -242,6 +242,27 @@ func (e NewTorrentJobSelectFiles) Valid() bool {
 	}
 }
 
+// Defines values for ScheduleLastOutcome.
+const (
+	ScheduleLastOutcomeEmpty  ScheduleLastOutcome = ""
+	ScheduleLastOutcomeFailed ScheduleLastOutcome = "failed"
+	ScheduleLastOutcomeOk     ScheduleLastOutcome = "ok"
+)
+
+// Valid indicates whether the value is a known member of the ScheduleLastOutcome enum.
+func (e ScheduleLastOutcome) Valid() bool {
+	switch e {
+	case ScheduleLastOutcomeEmpty:
+		return true
+	case ScheduleLastOutcomeFailed:
+		return true
+	case ScheduleLastOutcomeOk:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Selection0.
 const (
 	All Selection0 = "all"
@@ -259,37 +280,37 @@ func (e Selection0) Valid() bool {
 
 // Defines values for Status.
 const (
-	AwaitingSelection Status = "awaiting_selection"
-	Cancelled         Status = "cancelled"
-	Completed         Status = "completed"
-	Downloading       Status = "downloading"
-	Failed            Status = "failed"
-	FetchingMetadata  Status = "fetching_metadata"
-	Paused            Status = "paused"
-	Queued            Status = "queued"
-	Uploading         Status = "uploading"
+	StatusAwaitingSelection Status = "awaiting_selection"
+	StatusCancelled         Status = "cancelled"
+	StatusCompleted         Status = "completed"
+	StatusDownloading       Status = "downloading"
+	StatusFailed            Status = "failed"
+	StatusFetchingMetadata  Status = "fetching_metadata"
+	StatusPaused            Status = "paused"
+	StatusQueued            Status = "queued"
+	StatusUploading         Status = "uploading"
 )
 
 // Valid indicates whether the value is a known member of the Status enum.
 func (e Status) Valid() bool {
 	switch e {
-	case AwaitingSelection:
+	case StatusAwaitingSelection:
 		return true
-	case Cancelled:
+	case StatusCancelled:
 		return true
-	case Completed:
+	case StatusCompleted:
 		return true
-	case Downloading:
+	case StatusDownloading:
 		return true
-	case Failed:
+	case StatusFailed:
 		return true
-	case FetchingMetadata:
+	case StatusFetchingMetadata:
 		return true
-	case Paused:
+	case StatusPaused:
 		return true
-	case Queued:
+	case StatusQueued:
 		return true
-	case Uploading:
+	case StatusUploading:
 		return true
 	default:
 		return false
@@ -786,6 +807,34 @@ type Progress struct {
 
 	// Version Grows with every change.
 	Version int `json:"version"`
+}
+
+// Schedule defines model for Schedule.
+type Schedule struct {
+	LastDurationMs int64  `json:"last_duration_ms"`
+	LastError      string `json:"last_error"`
+
+	// LastOutcome Empty before the first run.
+	LastOutcome   ScheduleLastOutcome `json:"last_outcome"`
+	LastStartedAt *time.Time          `json:"last_started_at"`
+	Name          string              `json:"name"`
+	NextAt        *time.Time          `json:"next_at"`
+	Running       bool                `json:"running"`
+
+	// Spec Fields of cron in UTC, or `@every 10m` and the like.
+	Spec string `json:"spec"`
+}
+
+// ScheduleLastOutcome Empty before the first run.
+type ScheduleLastOutcome string
+
+// ScheduleList defines model for ScheduleList.
+type ScheduleList struct {
+	Items      []Schedule `json:"items"`
+	Page       int        `json:"page"`
+	PerPage    int        `json:"perPage"`
+	TotalItems int        `json:"totalItems"`
+	TotalPages int        `json:"totalPages"`
 }
 
 // Selection `all`, or indexes from 0 in the metainfo's order.
