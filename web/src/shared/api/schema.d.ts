@@ -388,6 +388,45 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the control plane does by itself, with its last runs */
+        get: operations["listSchedules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/schedules/{name}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin a run now
+         * @description Answers before the run ends. 409 `illegal_transition` when it runs already.
+         */
+        post: operations["runSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -705,6 +744,31 @@ export interface components {
             action: "update" | "resync";
             job_id?: components["schemas"]["Id"];
             record?: components["schemas"]["File"];
+        };
+        Schedule: {
+            name: string;
+            /** @description Fields of cron in UTC, or `@every 10m` and the like. */
+            spec: string;
+            running: boolean;
+            /** Format: date-time */
+            last_started_at: string | null;
+            /** Format: int64 */
+            last_duration_ms: number;
+            /**
+             * @description Empty before the first run.
+             * @enum {string}
+             */
+            last_outcome: "" | "ok" | "failed";
+            last_error: string;
+            /** Format: date-time */
+            next_at: string | null;
+        };
+        ScheduleList: {
+            page: number;
+            perPage: number;
+            totalItems: number;
+            totalPages: number;
+            items: components["schemas"]["Schedule"][];
         };
     };
     responses: {
@@ -1267,6 +1331,48 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Link"];
                 };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listSchedules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them, by name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleList"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    runSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has begun. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Error"];
         };
