@@ -7,7 +7,6 @@ func (a *API) adminRoutes() []route {
 	return slices.Concat(
 		a.adminJobRoutes(),
 		a.adminAgentRoutes(),
-		a.adminHealthRoutes(),
 		a.adminScheduleRoutes(),
 	)
 }
