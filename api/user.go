@@ -6,7 +6,6 @@ import (
 	"net/mail"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
@@ -15,9 +14,6 @@ import (
 	"github.com/longshore-project/longshore/hooks"
 	"github.com/longshore-project/longshore/progress"
 )
-
-// maxPasswordBytes is what bcrypt takes into account, less one that PocketBase keeps.
-const maxPasswordBytes = 71
 
 // User is a user as routes show it.
 type User struct {
@@ -102,11 +98,8 @@ func checkCredentials(email, password string) error {
 	if addr, err := mail.ParseAddress(email); err != nil || addr.Address != email || len(email) > 255 {
 		return invalid("email", "This is not an e-mail address.")
 	}
-	if utf8.RuneCountInString(password) < collections.MinPasswordLength {
-		return invalid("password", "A password needs at least 12 characters.")
-	}
-	if len(password) > maxPasswordBytes || !utf8.ValidString(password) {
-		return invalid("password", "A password may have at most 71 bytes.")
+	if why := collections.JudgePassword(password, email); why != "" {
+		return invalid("password", why)
 	}
 	return nil
 }

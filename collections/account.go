@@ -51,9 +51,39 @@ const (
 	MailChanged     MailKind = "email_changed" // to the old one
 	MailJobFinished MailKind = "job_finished"  // completed, or failed with a reason
 	MailLeaving     MailKind = "files_leaving"
+	MailExists      MailKind = "account_exists" // somebody wanted to register with this address
 )
 
 // MailKinds lists every kind.
 func MailKinds() []MailKind {
-	return []MailKind{MailReset, MailVerify, MailEmail, MailChanged, MailJobFinished, MailLeaving}
+	return []MailKind{MailReset, MailVerify, MailEmail, MailChanged, MailJobFinished, MailLeaving, MailExists}
+}
+
+// Quiet says whether the mail is left out for users who want none (users.mails_off). Mails about the account always come.
+func (k MailKind) Quiet() bool { return k == MailJobFinished || k == MailLeaving }
+
+// JobFinishedMail is the data of a job_finished mail.
+type JobFinishedMail struct {
+	JobID  string `json:"job_id"`
+	Name   string `json:"name"` // of the torrent, as hostile as it likes
+	Status Status `json:"status"`
+	Error  string `json:"error,omitempty"`
+}
+
+// LeavingMail is the data of a files_leaving mail.
+type LeavingMail struct {
+	Jobs []LeavingJob `json:"jobs"` // the first ones
+	More int          `json:"more"` // how many there are beside them
+}
+
+// LeavingJob is a job whose files will be removed.
+type LeavingJob struct {
+	JobID    string `json:"job_id"`
+	Name     string `json:"name"`
+	LeavesAt string `json:"leaves_at"` // RFC 3339
+}
+
+// EmailChangedMail is the data of an email_changed mail.
+type EmailChangedMail struct {
+	Email string `json:"email"` // the new one
 }

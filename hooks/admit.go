@@ -15,10 +15,13 @@ type Wants struct {
 	InfohashV2  string
 }
 
-// AdmitJob judges a new job of its user inside the transaction that stores it, before it is saved: blocklist, then
-// quotas. It sets what the job reserves. infohash_blocked, quota_jobs, quota_file_size, quota_storage. A job with
+// AdmitJob judges a new job of its user inside the transaction that stores it, before it is saved: the user's address,
+// blocklist, then quotas. It sets what the job reserves. email_unverified, infohash_blocked, quota_jobs, quota_file_size, quota_storage. A job with
 // wait_for_quota is admitted without a reservation when only its storage does not fit.
 func AdmitJob(tx core.App, job *core.Record, w Wants) error {
+	if err := refuseUnverified(tx, job.GetString("user_id")); err != nil {
+		return err
+	}
 	if err := refuseBlocked(tx, w); err != nil {
 		return err
 	}

@@ -25,7 +25,9 @@ func deleteUser(e *core.RecordEvent) error {
 			return err
 		}
 	}
-	if err := execAll(e.App, user, `DELETE FROM sessions WHERE user_id = {:user}`); err != nil {
+	err = execAll(e.App, user, `DELETE FROM sessions WHERE user_id = {:user}`,
+		`DELETE FROM _superusers WHERE id = (SELECT superuser_id FROM users WHERE id = {:user})`)
+	if err != nil {
 		return err
 	}
 	return e.Next()

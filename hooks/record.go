@@ -18,6 +18,8 @@ func Bind(app core.App) {
 	app.OnRecordCreateExecute("jobs").BindFunc(inTransaction(createJob))
 	app.OnRecordUpdateExecute("jobs").BindFunc(inTransaction(updateJob))
 	app.OnRecordDeleteExecute("jobs").BindFunc(inTransaction(deleteJob))
+	app.OnRecordValidate("users", core.CollectionNameSuperusers).BindFunc(judgePassword)
+	app.OnRecordUpdateExecute("users").BindFunc(inTransaction(updateUser))
 	app.OnRecordDeleteExecute("users").BindFunc(inTransaction(deleteUser))
 	app.Store().Set(boundKey, true)
 }
@@ -102,6 +104,9 @@ func takeEdge(e *core.RecordEvent, from collections.Status) error {
 	}
 	if to.Terminal() {
 		e.Record.Set("completed_at", types.NowDateTime())
+	}
+	if err := queueJobFinished(e.App, e.Record, to); err != nil {
+		return err
 	}
 	if !to.Running() {
 		e.Record.Set("lease_until", "")

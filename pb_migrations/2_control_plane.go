@@ -152,8 +152,14 @@ func movePlans(app core.App) error {
 		return err
 	}
 	users.Fields.RemoveByName("plan")
-	users.Fields.Add(flag("mails_off"))
-	return app.Save(users)
+	users.Fields.Add(flag("mails_off"), hidden("superuser_id", 15))
+	users.Fields.GetByName(core.FieldNamePassword).(*core.PasswordField).Min = collections.MinPasswordLength
+	if err := app.Save(users); err != nil {
+		return err
+	}
+	_, err = app.NonconcurrentDB().NewQuery(`UPDATE users SET superuser_id = COALESCE((SELECT s.id FROM _superusers s WHERE s.email = users.email), '')
+		WHERE role = 'admin'`).Execute()
+	return err
 }
 
 // limit is a number of a plan: -1 is no limit, so that a field left empty allows nothing.

@@ -1,0 +1,106 @@
+package hooks
+
+import (
+	"context"
+
+	"github.com/pocketbase/dbx"
+	validation "github.com/pocketbase/ozzo-validation/v4"
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/longshore-project/longshore/collections"
+)
+
+type keptSessionKey struct{}
+
+// KeepSession answers a context with which a save of a user's new password leaves this session and the API keys alone.
+func KeepSession(ctx context.Context, sessionID string) context.Context {
+	return context.WithValue(ctx, keptSessionKey{}, sessionID)
+}
+
+// judgePassword refuses what is easy to guess, whoever sets it. A password is in the clear only while it is new.
+func judgePassword(e *core.RecordEvent) error {
+	password := e.Record.GetString(core.FieldNamePassword)
+	if password == "" {
+		return e.Next()
+	}
+	if why := collections.JudgePassword(password, e.Record.Email()); why != "" {
+		return validation.Errors{core.FieldNamePassword: validation.NewError("weak_password", why)}
+	}
+	return e.Next()
+}
+
+type storedUser struct {
+	Email       string `db:"email"`
+	Password    string `db:"password"` // its hash
+	SuperuserID string `db:"superuser_id"`
+}
+
+// updateUser does in the transaction of the change what follows from another password or address: who was signed in by
+// the old one is so no longer, and links that were mailed are worth nothing.
+func updateUser(e *core.RecordEvent) error {
+	var was storedUser
+	err := e.App.ConcurrentDB().Select("email", "password", "superuser_id").From("users").Where(dbx.HashExp{"id": e.Record.Id}).One(&was)
+	if err != nil {
+		return err
+	}
+	if err := e.Next(); err != nil {
+		return err
+	}
+	if e.Record.GetString("password:hash") != was.Password {
+		if err := endAccess(e.Context, e.App, e.Record.Id); err != nil {
+			return err
+		}
+	} else if e.Record.Email() == was.Email {
+		return followSuperuser(e.App, e.Record, was)
+	}
+	if err := dropLinks(e.App, e.Record.Id); err != nil {
+		return err
+	}
+	return followSuperuser(e.App, e.Record, was)
+}
+
+// endAccess ends sessions and keys of a user.
+func endAccess(ctx context.Context, tx core.App, userID string) error {
+	params := dbx.Params{"user": userID}
+	if kept, ok := ctx.Value(keptSessionKey{}).(string); ok {
+		params["kept"] = kept
+		return execAll(tx, params, `DELETE FROM sessions WHERE user_id = {:user} AND id != {:kept}`)
+	}
+	return execAll(tx, params, `DELETE FROM sessions WHERE user_id = {:user}`, `DELETE FROM api_keys WHERE user_id = {:user}`)
+}
+
+// dropLinks makes the tokens of a user worthless, those that are still to be mailed too.
+func dropLinks(tx core.App, userID string) error {
+	return execAll(tx, dbx.Params{"user": userID}, `DELETE FROM account_tokens WHERE user_id = {:user}`,
+		`DELETE FROM mails WHERE user_id = {:user} AND kind IN ('reset', 'verify', 'email')`)
+}
+
+// followSuperuser keeps the superuser that was made with an admin (users.superuser_id) in step with it: one password
+// and one address open the app and the dashboard, and who is no admin any more has neither. By SQL, because PocketBase
+// keeps the last superuser, and the old password of somebody who left must not stay good.
+func followSuperuser(tx core.App, user *core.Record, was storedUser) error {
+	if was.SuperuserID == "" {
+		return nil
+	}
+	params := dbx.Params{"id": was.SuperuserID, "user": user.Id}
+	if collections.Role(user.GetString("role")) != collections.RoleAdmin || user.GetBool("disabled") {
+		return execAll(tx, params, `DELETE FROM _superusers WHERE id = {:id}`, `UPDATE users SET superuser_id = '' WHERE id = {:user}`)
+	}
+	params["password"], params["email"], params["key"] = user.GetString("password:hash"), user.Email(), user.TokenKey()
+	if params["password"] == was.Password && params["email"] == was.Email {
+		return nil
+	}
+	return execAll(tx, params, `UPDATE _superusers SET password = {:password}, tokenKey = {:key} WHERE id = {:id}`,
+		`UPDATE OR IGNORE _superusers SET email = {:email} WHERE id = {:id}`)
+}
+
+// refuseUnverified answers email_unverified when the operator wants addresses to be verified and the user's is not.
+func refuseUnverified(tx core.App, userID string) error {
+	var refused bool
+	err := tx.DB().NewQuery(`SELECT EXISTS (SELECT 1 FROM settings WHERE require_verified_email)
+		AND EXISTS (SELECT 1 FROM users WHERE id = {:user} AND NOT verified)`).Bind(dbx.Params{"user": userID}).Row(&refused)
+	if err != nil || !refused {
+		return err
+	}
+	return collections.Errorf(collections.CodeEmailUnverified, "Verify your e-mail address first: the link is in the mail you got, and you can ask for another one.")
+}
