@@ -18,6 +18,7 @@ func (a *API) nameActor() *hook.Handler[*core.RequestEvent] {
 		Priority: apis.DefaultLoadAuthTokenMiddlewarePriority + 1,
 		Func: func(e *core.RequestEvent) error {
 			e.Request = e.Request.WithContext(hooks.WithActor(e.Request.Context(), actorOf(e)))
+			e.App = acting{e.App, e}
 			return e.Next()
 		},
 	}

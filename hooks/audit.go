@@ -9,11 +9,12 @@ import (
 	"github.com/pocketbase/pocketbase/tools/types"
 )
 
-// Audit writes the audit row of a mutation. It must run inside the mutation's transaction. The actor and, when it
-// names one, the action are those of ctx. Metadata must hold no secret.
+// Audit writes the audit row of a mutation. It must run inside the mutation's transaction. The actor is that of ctx, and
+// so is the action when the actor names one, for the kind of target that the request changes first. Record hooks write the
+// rows of audited collections: this is for what is changed by SQL. Metadata must hold no secret.
 func Audit(ctx context.Context, tx core.App, action, targetType, targetID string, metadata map[string]any) error {
 	actor := ActorOf(ctx)
-	if actor.Action != "" {
+	if actor.Action != "" && actor.subject.is(targetType) {
 		action = actor.Action
 	}
 	body, err := json.Marshal(metadata)

@@ -83,9 +83,10 @@ func createAccountTables(app core.App) error {
 }
 
 func createPolicyTables(app core.App) error {
-	return save(app,
+	err := save(app,
 		table("blocklist", []string{
 			"CREATE UNIQUE INDEX idx_blocklist_infohash ON blocklist (infohash)",
+			"CREATE INDEX idx_blocklist_updated ON blocklist (updated_at)", // what another process added
 		}, text("infohash", 64), text("reason", 500), text("created_by", 15)),
 
 		table("audit_logs", []string{
@@ -95,6 +96,25 @@ func createPolicyTables(app core.App) error {
 		}, text("actor_id", 15), text("actor_kind", 16), text("action", 64), text("target_type", 64), text("target_id", 64),
 			&core.JSONField{Name: "metadata", MaxSize: 64 << 10}, text("request_id", 128), text("address", 64)),
 	)
+	if err != nil {
+		return err
+	}
+	return keepAudit(app)
+}
+
+// keepAudit holds audit_logs against SQL: rows are neither changed nor removed, and none takes another's place.
+func keepAudit(app core.App) error {
+	for _, sql := range []string{
+		`CREATE TRIGGER audit_logs_no_update BEFORE UPDATE ON audit_logs BEGIN SELECT RAISE(ABORT, 'audit_logs is only ever added to'); END`,
+		`CREATE TRIGGER audit_logs_no_delete BEFORE DELETE ON audit_logs BEGIN SELECT RAISE(ABORT, 'audit_logs is only ever added to'); END`,
+		`CREATE TRIGGER audit_logs_no_replace BEFORE INSERT ON audit_logs WHEN EXISTS (SELECT 1 FROM audit_logs WHERE id = NEW.id)
+			BEGIN SELECT RAISE(ABORT, 'audit_logs is only ever added to'); END`,
+	} {
+		if _, err := app.NonconcurrentDB().NewQuery(sql).Execute(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func createUsageTables(app core.App) error {
