@@ -30,6 +30,7 @@ const (
 	CodeAttemptStale      Code = "attempt_stale"
 	CodeIllegalTransition Code = "illegal_transition"
 	CodeFileIncomplete    Code = "file_incomplete"
+	CodePlanInUse         Code = "plan_in_use"
 	CodeTooLarge          Code = "too_large"
 	CodeUnknownHost       Code = "unknown_host"
 	CodeRateLimited       Code = "rate_limited"
@@ -65,7 +66,7 @@ var codeStatus = map[Code]int{
 	CodeCSRFFailed: 403, CodeCaptchaFailed: 403, CodeQuotaJobs: 403, CodeQuotaStorage: 403,
 	CodeQuotaFileSize: 403, CodeQuotaBandwidth: 403,
 	CodeNotFound:     404,
-	CodeDuplicateJob: 409, CodeAttemptStale: 409, CodeIllegalTransition: 409, CodeFileIncomplete: 409,
+	CodeDuplicateJob: 409, CodeAttemptStale: 409, CodeIllegalTransition: 409, CodeFileIncomplete: 409, CodePlanInUse: 409,
 	CodeTooLarge:        413,
 	CodeUnknownHost:     421,
 	CodeRateLimited:     429,

@@ -83,4 +83,5 @@ const (
 	EventMetadata EventType = "metadata"
 	EventFile     EventType = "file_completed"
 	EventRetry    EventType = "retry"
+	EventExpired  EventType = "expired" // the plan's time for keeping its files is over
 )

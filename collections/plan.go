@@ -1,12 +1,18 @@
 package collections
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"regexp"
+)
 
 // Limit is a quota: a number of what its name says, or NoLimit. In JSON no limit is null.
 type Limit int64
 
 // NoLimit is stored as -1: a column left at 0 allows nothing.
 const NoLimit Limit = -1
+
+// MaxPlanLimit is the largest limit a plan may have: in bytes it still is an int64.
+const MaxPlanLimit Limit = 1_000_000_000
 
 // Allows says whether n is within the limit.
 func (l Limit) Allows(n int64) bool { return l == NoLimit || n <= int64(l) }
@@ -29,6 +35,14 @@ func (l Limit) MarshalJSON() ([]byte, error) {
 
 // PlanName names a plan.
 type PlanName string
+
+// PlanNamePattern is the shape of a plan's name.
+const PlanNamePattern = `^[a-z0-9][a-z0-9_-]{0,63}$`
+
+var planName = regexp.MustCompile(PlanNamePattern)
+
+// Valid says whether a plan may have this name.
+func (n PlanName) Valid() bool { return planName.MatchString(string(n)) }
 
 // The seeded plans. Free is that of everybody who has no other.
 const (

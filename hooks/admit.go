@@ -25,10 +25,18 @@ func AdmitJob(tx core.App, job *core.Record, w Wants) error {
 	if err := refuseBlocked(tx, w); err != nil {
 		return err
 	}
-	if err := reserveJob(tx, job); err != nil {
+	plan, err := planOfJob(tx, job)
+	if err != nil {
 		return err
 	}
-	return reserveStorage(tx, job, w)
+	if err := reserveJob(tx, job, plan); err != nil {
+		return err
+	}
+	err = reserveStorage(tx, job, w, plan)
+	if collections.CodeOf(err) == collections.CodeQuotaStorage && job.GetBool("wait_for_quota") {
+		return nil
+	}
+	return err
 }
 
 // AdmitMetadata judges a job whose metadata became known, inside ChangeJob and before anything is fetched. The codes
@@ -37,5 +45,9 @@ func AdmitMetadata(tx core.App, job *core.Record, w Wants) error {
 	if err := refuseBlocked(tx, w); err != nil {
 		return err
 	}
-	return reserveStorage(tx, job, w)
+	plan, err := planOfJob(tx, job)
+	if err != nil {
+		return err
+	}
+	return reserveStorage(tx, job, w, plan)
 }

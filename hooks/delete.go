@@ -8,10 +8,13 @@ import (
 // deleteJob removes what belongs to the job, of a job with many files the first of it. Objects that no
 // other file names become deleting: the sweeper aborts their uploads and empties the store.
 func deleteJob(e *core.RecordEvent) error {
-	if err := beginRemoval(e.App, e.Record.Id, true); err != nil {
+	if err := beginRemoval(e.App, e.Record.Id, removeWhole); err != nil {
 		return err
 	}
-	return e.Next()
+	if err := e.Next(); err != nil {
+		return err
+	}
+	return countEarlier(e.App, e.Record, false)
 }
 
 func deleteUser(e *core.RecordEvent) error {

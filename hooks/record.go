@@ -22,6 +22,7 @@ func Bind(app core.App) {
 	app.OnRecordUpdateExecute("users").BindFunc(inTransaction(updateUser))
 	app.OnRecordDeleteExecute("users").BindFunc(inTransaction(deleteUser))
 	bindAudit(app)
+	bindPlans(app)
 	app.Store().Set(boundKey, true)
 }
 
@@ -91,6 +92,11 @@ func updateJob(e *core.RecordEvent) error {
 	if err := e.Next(); err != nil {
 		return err
 	}
+	if ended := collections.Status(e.Record.GetString("status")); ended.Terminal() && ended != row.Status {
+		if err := countEnded(e.App, e.Record); err != nil {
+			return err
+		}
+	}
 	return jobEvents(e.App, e.Record, &row)
 }
 
@@ -113,7 +119,7 @@ func takeEdge(e *core.RecordEvent, from collections.Status) error {
 		e.Record.Set("lease_until", "")
 	}
 	if to == collections.StatusFailed || to == collections.StatusCancelled {
-		return beginRemoval(e.App, e.Record.Id, false)
+		return beginRemoval(e.App, e.Record.Id, removeUnfinished)
 	}
 	return nil
 }

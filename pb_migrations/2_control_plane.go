@@ -16,7 +16,7 @@ func init() {
 // createControlPlane adds accounts, plans, quotas, policy and schedules to the tables of the main job.
 func createControlPlane(app core.App) error {
 	for _, step := range []func(core.App) error{
-		createPlans, createAccountTables, createPolicyTables, createUsageTables, createSettings, widenJobs, widenFiles, movePlans,
+		createPlans, createAccountTables, createPolicyTables, createUsageTables, createSettings, widenJobs, indexUsage, widenFiles, widenRemovals, countJobs, movePlans,
 	} {
 		if err := step(app); err != nil {
 			return err
@@ -26,7 +26,7 @@ func createControlPlane(app core.App) error {
 }
 
 func createPlans(app core.App) error {
-	limits := []core.Field{text("name", 64)}
+	limits := []core.Field{&core.TextField{Name: "name", Max: 64, Required: true, Pattern: collections.PlanNamePattern}}
 	for _, name := range collections.PlanLimits() {
 		limits = append(limits, limit(name))
 	}
@@ -154,10 +154,46 @@ func createSettings(app core.App) error {
 func widenJobs(app core.App) error {
 	return widen(app, "jobs",
 		number("priority"), text("infohash_v2", 64), number("reserved_bytes"), flag("wait_for_quota"), date("status_since"), date("progressed_at"),
-		text("avoid_agent", 15), number("failovers"), date("warned_at"), date("expired_at"))
+		text("avoid_agent", 15), number("failovers"), date("warned_at"), date("expired_at"),
+		// What the attempt's swarm traffic was when it was last added to its owner's usage.
+		number("counted_attempt"), number("counted_down"), number("counted_up"))
 }
 
-func widenFiles(app core.App) error { return widen(app, "files", date("removed_at")) }
+// indexUsage covers what quotas and retention ask of jobs.
+func indexUsage(app core.App) error {
+	jobs, err := app.FindCollectionByNameOrId("jobs")
+	if err != nil {
+		return err
+	}
+	jobs.AddIndex("idx_jobs_usage", false, "user_id, reserved_bytes", "reserved_bytes > 0")
+	jobs.AddIndex("idx_jobs_waiting", false, "created_at", "status = 'queued' AND wait_for_quota = TRUE")
+	jobs.AddIndex("idx_jobs_kept", false, "user_id, completed_at", "reserved_bytes > 0 AND completed_at != '' AND expired_at = ''")
+	jobs.AddIndex("idx_jobs_retries", false, "retry_of", "retry_of != ''")
+	return app.Save(jobs)
+}
+
+func widenFiles(app core.App) error {
+	if err := widen(app, "files", date("removed_at")); err != nil {
+		return err
+	}
+	files, err := app.FindCollectionByNameOrId("files")
+	if err != nil {
+		return err
+	}
+	files.RemoveIndex("idx_files_counts")
+	files.AddIndex("idx_files_counts", false, "job_id, selected, is_complete, size_bytes", "")
+	return app.Save(files)
+}
+
+func widenRemovals(app core.App) error { return widen(app, "removals", flag("expired")) }
+
+// countJobs gives the jobs of an earlier release what they count.
+func countJobs(app core.App) error {
+	_, err := app.NonconcurrentDB().NewQuery(`UPDATE jobs SET reserved_bytes = CASE
+		WHEN status IN ('completed', 'failed', 'cancelled') THEN (SELECT COALESCE(SUM(size_bytes), 0) FROM files WHERE job_id = jobs.id AND is_complete = TRUE)
+		WHEN torrent_id != '' AND select_files = FALSE THEN size_bytes ELSE 0 END`).Execute()
+	return err
+}
 
 // movePlans makes an assignment of every user's plan and drops the column.
 func movePlans(app core.App) error {
@@ -184,8 +220,8 @@ func movePlans(app core.App) error {
 
 // limit is a number of a plan: -1 is no limit, so that a field left empty allows nothing.
 func limit(name string) core.Field {
-	least := float64(collections.NoLimit)
-	return &core.NumberField{Name: name, OnlyInt: true, Min: &least}
+	least, most := float64(collections.NoLimit), float64(collections.MaxPlanLimit)
+	return &core.NumberField{Name: name, OnlyInt: true, Min: &least, Max: &most}
 }
 
 func hidden(name string, max int) core.Field {
