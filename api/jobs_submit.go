@@ -27,11 +27,12 @@ func readSubmission(e *core.RequestEvent) (*submission, error) {
 		SelectFiles bool            `json:"select_files"`
 		Engine      string          `json:"engine"`
 		Label       string          `json:"label"`
+		Wait        bool            `json:"wait_for_quota"`
 	}
 	if err := e.BindBody(&in); err != nil {
 		return nil, err
 	}
-	s := &submission{selectFiles: in.SelectFiles, engine: in.Engine, label: in.Label}
+	s := &submission{selectFiles: in.SelectFiles, engine: in.Engine, label: in.Label, wait: in.Wait}
 	return s, errorsOf(
 		func() error { return s.setMagnet(in.Magnet) },
 		func() error { return s.setSelection(in.Selection) },
@@ -130,7 +131,7 @@ const maxFieldBytes = 4 << 10
 // formLimits are the parts a form may have and their limits in bytes.
 var formLimits = map[string]int64{
 	"torrent": collections.MaxMetainfoBytes, "magnet": collections.MaxMagnetBytes, "selection": collections.MaxLargeJSONBytes,
-	"select_files": maxFieldBytes, "engine": maxFieldBytes, "label": maxFieldBytes,
+	"select_files": maxFieldBytes, "engine": maxFieldBytes, "label": maxFieldBytes, "wait_for_quota": maxFieldBytes,
 }
 
 func readPart(part *multipart.Part, fields map[string][]byte) error {
@@ -159,7 +160,10 @@ func fromForm(fields map[string][]byte) (*submission, error) {
 	if isTorrent == isMagnet {
 		return nil, invalid("torrent", "Either a torrent or a magnet must be given.")
 	}
-	s := &submission{engine: string(fields["engine"]), label: string(fields["label"]), selectFiles: string(fields["select_files"]) == "true"}
+	s := &submission{
+		engine: string(fields["engine"]), label: string(fields["label"]), selectFiles: string(fields["select_files"]) == "true",
+		wait: string(fields["wait_for_quota"]) == "true",
+	}
 	return s, errorsOf(
 		func() error { return checkFormFields(fields) },
 		func() error {
@@ -182,8 +186,10 @@ func formSelection(b []byte) json.RawMessage {
 }
 
 func checkFormFields(fields map[string][]byte) error {
-	if v, there := fields["select_files"]; there && string(v) != "true" && string(v) != "false" {
-		return invalid("select_files", "select_files is true or false.")
+	for _, name := range []string{"select_files", "wait_for_quota"} {
+		if v, there := fields[name]; there && string(v) != "true" && string(v) != "false" {
+			return invalid(name, name+" is true or false.")
+		}
 	}
 	if !engineName.Match(fields["engine"]) {
 		return invalid("engine", "This is no name of an engine.")

@@ -51,7 +51,8 @@ func (a *API) tellFiles(app core.App, job *core.Record) {
 	a.Board.FilesChanged(job.GetString("user_id"), job.Id, ids)
 }
 
-// choose gives a waiting job its selection and puts it into the queue.
+// choose gives a waiting job its selection, reserves what that needs and puts it into the queue: with quota_storage it
+// stays as it is, unless its owner would rather have it wait there.
 func choose(tx core.App, job *core.Record, selection []int) error {
 	if status := job.GetString("status"); status != string(collections.StatusAwaitingSelection) {
 		return collections.Errorf(collections.CodeIllegalTransition, "The job does not wait for a selection: it is %s.", status)
@@ -60,32 +61,59 @@ func choose(tx core.App, job *core.Record, selection []int) error {
 	job.Set("status", string(collections.StatusQueued))
 	job.Set("desired", string(collections.DesiredRun))
 	job.Set("next_attempt_at", "")
-	if selection == nil {
+	chosen, err := sizesOf(tx, job.Id, selection)
+	if err != nil {
+		return err
+	}
+	job.Set("size_bytes", chosen.Bytes)
+	if selection != nil {
+		job.Set("selection", selection)
+		if err := narrow(tx, job.Id, selection); err != nil {
+			return err
+		}
+	}
+	err = hooks.AdmitMetadata(tx, job, hooks.Wants{
+		Known: true, SizeBytes: chosen.Bytes, LargestFile: chosen.Largest,
+		Infohash: collections.Infohash(job.GetString("infohash")), InfohashV2: job.GetString("infohash_v2"),
+	})
+	if collections.CodeOf(err) == collections.CodeQuotaStorage && job.GetBool("wait_for_quota") {
 		return nil
 	}
-	job.Set("selection", selection)
-	size, err := narrow(tx, job.Id, selection)
-	job.Set("size_bytes", size)
 	return err
 }
 
-// narrow makes only the selected files wanted and answers their bytes. Objects of the others were not begun: the job
-// has not run since its files are known.
-func narrow(tx core.App, jobID string, selection []int) (size int64, err error) {
-	chosen, err := json.Marshal(selection)
-	if err != nil {
-		return 0, err
+type sizes struct {
+	Files   int   `db:"files"`
+	Bytes   int64 `db:"bytes"`
+	Largest int64 `db:"largest"`
+}
+
+// sizesOf answers the sizes of the chosen files, of all when selection is nil; invalid_input when the job lacks one.
+func sizesOf(tx core.App, jobID string, selection []int) (sizes, error) {
+	query := tx.DB().Select("COUNT(*) AS files", "COALESCE(SUM(size_bytes), 0) AS bytes", "COALESCE(MAX(size_bytes), 0) AS largest").
+		From("files").Where(dbx.HashExp{"job_id": jobID})
+	if selection != nil {
+		query.AndWhere(dbx.NewExp("file_index IN (SELECT value FROM json_each({:chosen}))", dbx.Params{"chosen": asJSON(selection)}))
 	}
-	params := dbx.Params{"job": jobID, "chosen": string(chosen)}
-	var known int
-	err = tx.DB().NewQuery(`SELECT COUNT(*), COALESCE(SUM(size_bytes), 0) FROM files WHERE job_id = {:job}
-		AND file_index IN (SELECT value FROM json_each({:chosen}))`).Bind(params).Row(&known, &size)
-	if err != nil {
-		return 0, err
+	var s sizes
+	if err := query.One(&s); err != nil {
+		return s, err
 	}
-	if known != len(selection) {
-		return 0, invalid("selection", "The selection names files that the job does not have.")
+	if selection != nil && s.Files != len(selection) {
+		return s, invalid("selection", "The selection names files that the job does not have.")
 	}
+	return s, nil
+}
+
+func asJSON(selection []int) string {
+	b, _ := json.Marshal(selection) // numbers
+	return string(b)
+}
+
+// narrow makes only the selected files wanted. Objects of the others were not begun: the job has not run since its
+// files are known.
+func narrow(tx core.App, jobID string, selection []int) error {
+	params := dbx.Params{"job": jobID, "chosen": asJSON(selection)}
 	for _, sql := range []string{
 		`UPDATE objects SET state = 'deleting' WHERE state = 'uploading' AND id IN (SELECT object_id FROM files
 			WHERE job_id = {:job} AND file_index NOT IN (SELECT value FROM json_each({:chosen})))`,
@@ -93,8 +121,8 @@ func narrow(tx core.App, jobID string, selection []int) (size int64, err error) 
 			WHERE job_id = {:job} AND file_index NOT IN (SELECT value FROM json_each({:chosen}))`,
 	} {
 		if _, err := tx.NonconcurrentDB().NewQuery(sql).Bind(params).Execute(); err != nil {
-			return 0, err
+			return err
 		}
 	}
-	return size, nil
+	return nil
 }

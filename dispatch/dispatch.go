@@ -51,6 +51,7 @@ type Dispatcher struct {
 	wake chan struct{} // the queue may have changed
 	reap chan struct{} // an object may be deleting
 	fin  *finisher
+	wait *waiters
 
 	// The pump's own.
 	looked  time.Time         // at the queue
@@ -72,6 +73,7 @@ func New(cfg Config) (*Dispatcher, error) {
 	d.key = ed25519.NewKeyFromSeed(cfg.Secret.Derive("agent tokens"))
 	d.issuer = issuerOf(cfg.Secret)
 	d.fin = newFinisher(d)
+	d.wait = newWaiters(d)
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	return d, nil
 }
@@ -112,11 +114,13 @@ func (d *Dispatcher) Start(ctx context.Context) error {
 		return err
 	}
 	d.listen()
+	d.wait.listen()
 	context.AfterFunc(ctx, d.stop)
 	d.work.Go(d.fillAwaiting)
 	d.work.Go(d.pumpLoop)
 	d.work.Go(d.fin.loop)
 	d.work.Go(d.reapLoop)
+	d.work.Go(d.wait.loop)
 	poke(d.reap)
 	return d.startSweeps()
 }
@@ -145,6 +149,7 @@ func (d *Dispatcher) startSweeps() error {
 // Stop ends all work and waits for it. Leases stay as they are in the rows.
 func (d *Dispatcher) Stop() {
 	d.deafen()
+	d.wait.deafen()
 	d.stop()
 	d.work.Wait()
 	d.client.CloseIdleConnections()

@@ -87,6 +87,9 @@ func (d *Dispatcher) prepare(jobID string) (*collections.Metainfo, error) {
 	if job.GetBool("select_files") {
 		return nil, d.awaitSelection(jobID)
 	}
+	if err := d.mayRun(job); err != nil {
+		return nil, err
+	}
 	info, err := metainfoOfJob(d.App, job)
 	if err != nil {
 		return nil, err

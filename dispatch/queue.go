@@ -8,6 +8,7 @@ import (
 	"github.com/pocketbase/dbx"
 
 	"github.com/longshore-project/longshore/collections"
+	"github.com/longshore-project/longshore/hooks"
 	"github.com/longshore-project/longshore/progress"
 )
 
@@ -58,7 +59,7 @@ func (d *Dispatcher) pump() error {
 	defer d.stopWaiting(before)
 	for page := 0; ; page++ {
 		jobs, err := all[queuedJob](d.App, `SELECT id, user_id, infohash, engine FROM jobs WHERE status = 'queued' AND desired = 'run' AND waits_for = ''
-			AND next_attempt_at <= {:now} ORDER BY created_at, id LIMIT {:limit} OFFSET {:offset}`,
+			AND next_attempt_at <= {:now} AND `+hooks.WithStorage+` ORDER BY created_at, id LIMIT {:limit} OFFSET {:offset}`,
 			dbx.Params{"now": stamp(d.Now()), "limit": queuePage, "offset": page * queuePage})
 		if err != nil {
 			return err

@@ -38,7 +38,7 @@ func (d *Dispatcher) Metainfo(_ context.Context, agentID, jobID string, attempt 
 			return collections.MetainfoReply{}, err
 		}
 	}
-	if job.GetString("status") == string(collections.StatusAwaitingSelection) {
+	if !collections.Status(job.GetString("status")).Running() { // refused, or waiting for files to be chosen or for storage
 		return collections.MetainfoReply{Code: collections.CodeJobEnded}, nil
 	}
 	if err := d.fin.putEmpty(jobID); err != nil {
@@ -85,6 +85,9 @@ func (d *Dispatcher) receive(job *core.Record, attempt int64, m *collections.Met
 		if job.GetString("status") == string(collections.StatusFetchingMetadata) {
 			goOn(job)
 		}
+		if err := d.admit(tx, job, m); err != nil {
+			return err
+		}
 		return hooks.AddEvent(tx, job.Id, collections.EventMetadata, map[string]any{"name": m.Name, "size_bytes": job.GetInt64("size_bytes")})
 	})
 }
@@ -95,7 +98,11 @@ func goOn(job *core.Record) {
 		job.Set("status", string(collections.StatusDownloading))
 		return
 	}
-	job.Set("status", string(collections.StatusAwaitingSelection))
+	leaveAgent(job, collections.StatusAwaitingSelection)
+}
+
+func leaveAgent(job *core.Record, to collections.Status) {
+	job.Set("status", string(to))
 	job.Set("agent_id", "")
 	job.Set("agent_start", "")
 }

@@ -16,7 +16,7 @@ import (
 
 // PlanOf answers the plan that a user has now: that of the newest assignment that has begun and not expired, else free.
 func PlanOf(app core.App, userID string) (collections.Plan, error) {
-	return PlanAt(app, userID, time.Now())
+	return PlanAt(app, userID, Now(app))
 }
 
 // PlanAt answers the plan that a user has at a time.
@@ -75,8 +75,8 @@ func AssignPlanAs(ctx context.Context, tx core.App, userID string, name collecti
 	if err != nil {
 		return err
 	}
-	now := types.NowDateTime()
-	err = execAll(tx, dbx.Params{"user": userID, "now": now.String()},
+	now := stamp(Now(tx))
+	err = execAll(tx, dbx.Params{"user": userID, "now": now},
 		`UPDATE user_plan_assignments SET expires_at = {:now}, updated_at = {:now} WHERE user_id = {:user} AND (expires_at = '' OR expires_at > {:now})`)
 	if err != nil {
 		return err
@@ -115,7 +115,7 @@ func deletePlan(e *core.RecordEvent) error {
 	if name == string(collections.PlanFree) {
 		return planInUse("The plan free cannot be deleted: it is the plan of everybody who has no other.")
 	}
-	params := dbx.Params{"plan": e.Record.Id, "name": name, "now": types.NowDateTime().String()}
+	params := dbx.Params{"plan": e.Record.Id, "name": name, "now": stamp(Now(e.App))}
 	var users, invites int
 	err := e.App.DB().NewQuery(`SELECT (SELECT COUNT(DISTINCT user_id) FROM user_plan_assignments WHERE plan_id = {:plan} AND (expires_at = '' OR expires_at > {:now})),
 		(SELECT COUNT(*) FROM invites WHERE plan = {:name} AND used_at = '' AND (expires_at = '' OR expires_at > {:now}))`).Bind(params).Row(&users, &invites)

@@ -2,7 +2,6 @@ package hooks
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
@@ -48,7 +47,7 @@ func jobsInWords(n collections.Limit) string {
 // reserveStorage makes the job count the bytes that it wants, or answers quota_file_size or quota_storage and leaves
 // what it counts alone. A retry counts from then on what the job counted that it tries again.
 func reserveStorage(tx core.App, job *core.Record, w Wants, plan collections.Plan) error {
-	if !w.Known {
+	if !w.Known || job.GetBool("select_files") { // judged when they are chosen
 		return nil
 	}
 	if limit := plan.FileBytes(); !limit.Allows(w.LargestFile) {
@@ -64,8 +63,7 @@ func reserveStorage(tx core.App, job *core.Record, w Wants, plan collections.Pla
 
 // judgeStorage answers quota_storage when the job does not fit beside what its user's other jobs count.
 func judgeStorage(tx core.App, job *core.Record, w Wants, plan collections.Plan) error {
-	limit := plan.StorageBytes()
-	if limit == collections.NoLimit || w.SizeBytes == 0 {
+	if plan.StorageBytes() == collections.NoLimit {
 		return nil
 	}
 	usage, err := UsageOf(tx, job.GetString("user_id"))
@@ -76,12 +74,33 @@ func judgeStorage(tx core.App, job *core.Record, w Wants, plan collections.Plan)
 	if err != nil {
 		return err
 	}
-	others := usage.StorageUsed - own
-	if limit.Allows(others + w.SizeBytes) {
+	return Room{plan, usage.StorageUsed - own}.Judge(w.SizeBytes)
+}
+
+// Room is what a user's plan leaves for one more job.
+type Room struct {
+	Plan collections.Plan
+	Used int64 // bytes that other jobs count
+}
+
+// RoomOf answers a user's room for another job.
+func RoomOf(app core.App, userID string) (Room, error) {
+	plan, err := PlanOf(app, userID)
+	if err != nil || plan.StorageBytes() == collections.NoLimit {
+		return Room{Plan: plan}, err
+	}
+	usage, err := UsageOf(app, userID)
+	return Room{plan, usage.StorageUsed}, err
+}
+
+// Judge answers quota_storage when a job of that size does not fit. What needs nothing always does.
+func (r Room) Judge(bytes int64) error {
+	limit := r.Plan.StorageBytes()
+	if bytes == 0 || limit.Allows(r.Used+bytes) {
 		return nil
 	}
 	return quota(collections.CodeQuotaStorage, fmt.Sprintf("This needs %s; of the %s of your plan %s, %s are left.",
-		BytesInWords(w.SizeBytes), BytesInWords(int64(limit)), plan.Name, BytesInWords(max(0, int64(limit)-others))), int64(limit), others+w.SizeBytes)
+		BytesInWords(bytes), BytesInWords(int64(limit)), r.Plan.Name, BytesInWords(max(0, int64(limit)-r.Used))), int64(limit), r.Used+bytes)
 }
 
 func quota(code collections.Code, message string, limit, needed int64) error {
@@ -126,5 +145,5 @@ func Unreserved(job *core.Record) bool {
 }
 
 func planOfJob(tx core.App, job *core.Record) (collections.Plan, error) {
-	return PlanAt(tx, job.GetString("user_id"), time.Now())
+	return PlanOf(tx, job.GetString("user_id"))
 }
