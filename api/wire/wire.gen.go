@@ -49,6 +49,7 @@ const (
 	InvalidMagnet     ErrorCode = "invalid_magnet"
 	InvalidTorrent    ErrorCode = "invalid_torrent"
 	NotFound          ErrorCode = "not_found"
+	PlanInUse         ErrorCode = "plan_in_use"
 	QuotaBandwidth    ErrorCode = "quota_bandwidth"
 	QuotaFileSize     ErrorCode = "quota_file_size"
 	QuotaJobs         ErrorCode = "quota_jobs"
@@ -92,6 +93,8 @@ func (e ErrorCode) Valid() bool {
 	case InvalidTorrent:
 		return true
 	case NotFound:
+		return true
+	case PlanInUse:
 		return true
 	case QuotaBandwidth:
 		return true
@@ -174,6 +177,7 @@ func (e JobDesired) Valid() bool {
 const (
 	JobEventEventTypeCreated       JobEventEventType = "created"
 	JobEventEventTypeDesired       JobEventEventType = "desired"
+	JobEventEventTypeExpired       JobEventEventType = "expired"
 	JobEventEventTypeFileCompleted JobEventEventType = "file_completed"
 	JobEventEventTypeMetadata      JobEventEventType = "metadata"
 	JobEventEventTypeRetry         JobEventEventType = "retry"
@@ -186,6 +190,8 @@ func (e JobEventEventType) Valid() bool {
 	case JobEventEventTypeCreated:
 		return true
 	case JobEventEventTypeDesired:
+		return true
+	case JobEventEventTypeExpired:
 		return true
 	case JobEventEventTypeFileCompleted:
 		return true
@@ -226,16 +232,34 @@ func (e JobMessageAction) Valid() bool {
 
 // Defines values for NewTorrentJobSelectFiles.
 const (
-	False NewTorrentJobSelectFiles = "false"
-	True  NewTorrentJobSelectFiles = "true"
+	NewTorrentJobSelectFilesFalse NewTorrentJobSelectFiles = "false"
+	NewTorrentJobSelectFilesTrue  NewTorrentJobSelectFiles = "true"
 )
 
 // Valid indicates whether the value is a known member of the NewTorrentJobSelectFiles enum.
 func (e NewTorrentJobSelectFiles) Valid() bool {
 	switch e {
-	case False:
+	case NewTorrentJobSelectFilesFalse:
 		return true
-	case True:
+	case NewTorrentJobSelectFilesTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewTorrentJobWaitForQuota.
+const (
+	NewTorrentJobWaitForQuotaFalse NewTorrentJobWaitForQuota = "false"
+	NewTorrentJobWaitForQuotaTrue  NewTorrentJobWaitForQuota = "true"
+)
+
+// Valid indicates whether the value is a known member of the NewTorrentJobWaitForQuota enum.
+func (e NewTorrentJobWaitForQuota) Valid() bool {
+	switch e {
+	case NewTorrentJobWaitForQuotaFalse:
+		return true
+	case NewTorrentJobWaitForQuotaTrue:
 		return true
 	default:
 		return false
@@ -311,27 +335,6 @@ func (e Status) Valid() bool {
 	case StatusQueued:
 		return true
 	case StatusUploading:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for UserPlan.
-const (
-	Free      UserPlan = "free"
-	Pro       UserPlan = "pro"
-	Unlimited UserPlan = "unlimited"
-)
-
-// Valid indicates whether the value is a known member of the UserPlan enum.
-func (e UserPlan) Valid() bool {
-	switch e {
-	case Free:
-		return true
-	case Pro:
-		return true
-	case Unlimited:
 		return true
 	default:
 		return false
@@ -752,6 +755,9 @@ type NewJob struct {
 
 	// Selection `all`, or indexes from 0 in the metainfo's order.
 	Selection *Selection `json:"selection,omitempty"`
+
+	// WaitForQuota Wait in the queue for storage instead of being refused or failing with `quota_storage`.
+	WaitForQuota *bool `json:"wait_for_quota,omitempty"`
 }
 
 // NewPassword At least 12 characters, at most 71 bytes.
@@ -771,11 +777,15 @@ type NewTorrentJob struct {
 	Selection *string `json:"selection,omitempty"`
 
 	// Torrent A .torrent file, at most 10 MiB.
-	Torrent *openapi_types.File `json:"torrent,omitempty"`
+	Torrent      *openapi_types.File        `json:"torrent,omitempty"`
+	WaitForQuota *NewTorrentJobWaitForQuota `json:"wait_for_quota,omitempty"`
 }
 
 // NewTorrentJobSelectFiles defines model for NewTorrentJob.SelectFiles.
 type NewTorrentJobSelectFiles string
+
+// NewTorrentJobWaitForQuota defines model for NewTorrentJob.WaitForQuota.
+type NewTorrentJobWaitForQuota string
 
 // Progress defines model for Progress.
 type Progress struct {
@@ -889,13 +899,12 @@ type User struct {
 	EmailVerified bool      `json:"email_verified"`
 
 	// Id Example: 5kz1a8q2b7c3d9e
-	Id   Id       `json:"id"`
-	Plan UserPlan `json:"plan"`
+	Id Id `json:"id"`
+
+	// Plan The name of the plan that holds now.
+	Plan string   `json:"plan"`
 	Role UserRole `json:"role"`
 }
-
-// UserPlan defines model for User.Plan.
-type UserPlan string
 
 // UserRole defines model for User.Role.
 type UserRole string

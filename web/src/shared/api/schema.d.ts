@@ -180,7 +180,8 @@ export interface paths {
         /**
          * Submit a magnet or a .torrent
          * @description Refused before anything is stored: 400 `invalid_magnet`, `invalid_torrent`, `invalid_input`, 413 `too_large`, 409 `duplicate_job` with `data.job_id` when a job of
-         *     yours for the same infohash has not ended yet. The same `Idempotency-Key` of the same user answers the same job, with 201 again.
+         *     yours for the same infohash has not ended yet, 403 `quota_jobs`, and of a .torrent whose files need not be chosen `quota_file_size` and, unless it may wait,
+         *     `quota_storage`. A magnet's sizes are judged when they are known: the job then fails with the same codes, before anything is fetched. The same `Idempotency-Key` of the same user answers the same job, with 201 again.
          */
         post: operations["createJob"];
         delete?: never;
@@ -449,7 +450,7 @@ export interface components {
             data: Record<string, never>;
         };
         /** @enum {string} */
-        ErrorCode: "invalid_magnet" | "invalid_torrent" | "invalid_input" | "unauthorized" | "forbidden" | "infohash_blocked" | "aup_required" | "email_unverified" | "csrf_failed" | "captcha_failed" | "quota_jobs" | "quota_storage" | "quota_file_size" | "quota_bandwidth" | "not_found" | "duplicate_job" | "attempt_stale" | "illegal_transition" | "file_incomplete" | "too_large" | "unknown_host" | "rate_limited" | "unavailable" | "internal";
+        ErrorCode: "invalid_magnet" | "invalid_torrent" | "invalid_input" | "unauthorized" | "forbidden" | "infohash_blocked" | "aup_required" | "email_unverified" | "csrf_failed" | "captcha_failed" | "quota_jobs" | "quota_storage" | "quota_file_size" | "quota_bandwidth" | "not_found" | "duplicate_job" | "attempt_stale" | "illegal_transition" | "file_incomplete" | "plan_in_use" | "too_large" | "unknown_host" | "rate_limited" | "unavailable" | "internal";
         Health: {
             /** @enum {string} */
             status: "ok";
@@ -485,8 +486,8 @@ export interface components {
             email: string;
             /** @enum {string} */
             role: "user" | "admin";
-            /** @enum {string} */
-            plan: "free" | "pro" | "unlimited";
+            /** @description The name of the plan that holds now. */
+            plan: string;
             email_verified: boolean;
             disabled: boolean;
             /** Format: date-time */
@@ -517,6 +518,11 @@ export interface components {
              * @default false
              */
             select_files: boolean;
+            /**
+             * @description Wait in the queue for storage instead of being refused or failing with `quota_storage`.
+             * @default false
+             */
+            wait_for_quota: boolean;
             engine?: components["schemas"]["Engine"];
             label?: components["schemas"]["Label"];
         };
@@ -532,6 +538,8 @@ export interface components {
             selection?: string;
             /** @enum {string} */
             select_files?: "true" | "false";
+            /** @enum {string} */
+            wait_for_quota?: "true" | "false";
             engine?: components["schemas"]["Engine"];
             label?: components["schemas"]["Label"];
         };
@@ -598,7 +606,7 @@ export interface components {
             /** @description From 1, without gaps. */
             seq: number;
             /** @enum {string} */
-            event_type: "created" | "status" | "desired" | "metadata" | "file_completed" | "retry";
+            event_type: "created" | "status" | "desired" | "metadata" | "file_completed" | "retry" | "expired";
             /** @description Of a status event from, to, attempt and perhaps code. */
             payload: Record<string, never> | null;
             /** Format: date-time */
