@@ -62,7 +62,8 @@ func TestExitCodes(t *testing.T) {
 func TestWrongSettings(t *testing.T) {
 	for _, setting := range []string{
 		"LONGSHORE_LINK_TTL=8760h", "LONGSHORE_LINK_TTL=soon", "LONGSHORE_PUBLIC_URL=example.com", "LONGSHORE_PUBLIC_URL=http://example.com/below",
-		"LONGSHORE_STORAGE=tape", "LONGSHORE_AGENT=maybe",
+		"LONGSHORE_STORAGE=tape", "LONGSHORE_AGENT=maybe", "LONGSHORE_REGISTRATION=maybe",
+		"LONGSHORE_TURNSTILE_SITE_KEY=x", "LONGSHORE_TURNSTILE_SECRET_KEY=x",
 	} {
 		t.Run(setting, func(t *testing.T) {
 			t.Parallel()

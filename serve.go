@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"github.com/longshore-project/longshore/collections"
 	"github.com/longshore-project/longshore/dispatch"
 	"github.com/longshore-project/longshore/hooks"
+	"github.com/longshore-project/longshore/mail"
 	"github.com/longshore-project/longshore/progress"
 	"github.com/longshore-project/longshore/schedule"
 	"github.com/longshore-project/longshore/storage"
@@ -40,6 +42,7 @@ type server struct {
 	api      *api.API
 	dispatch *dispatch.Dispatcher
 	schedule *schedule.Scheduler
+	mailer   *mail.Mailer
 	stop     context.CancelFunc
 	running  sync.WaitGroup // the local agent
 	end      sync.Once
@@ -143,10 +146,18 @@ func (s *server) wire() (err error) {
 	if err != nil {
 		return usageError{err}
 	}
+	registration, err := registration(os.Getenv("LONGSHORE_REGISTRATION"))
+	if err != nil {
+		return usageError{err}
+	}
+	s.mailer = mail.New(s.app, mail.Config{PublicURL: s.publicURL(), Logger: s.logger})
 	s.api, err = api.Bind(s.app, api.Config{
 		Board: board, Store: s.store, Schedule: s.schedule, Local: s.localStore(), Secret: secret, LinkTTL: linkTTL,
 		PublicURL: s.publicURL(), AllowedHosts: splitList(os.Getenv("LONGSHORE_ALLOWED_HOSTS")),
-		Version: version, Logger: s.logger,
+		Version: version, Logger: s.logger, Registration: registration, Turnstile: api.Turnstile{
+			SiteKey: os.Getenv("LONGSHORE_TURNSTILE_SITE_KEY"), SecretKey: os.Getenv("LONGSHORE_TURNSTILE_SECRET_KEY"),
+			VerifyURL: os.Getenv("LONGSHORE_TURNSTILE_VERIFY_URL"),
+		},
 	})
 	if err != nil {
 		return usageError{err}
@@ -165,6 +176,9 @@ func (s *server) wire() (err error) {
 func (s *server) scheduleOwn() error {
 	// Objects may be larger than all else together, and what an agent has it fetches again.
 	schedule.ExcludeFromBackups(s.app, "store", "agent")
+	if err := s.schedule.Add("mails", "47 * * * *", s.mailer.Sweep); err != nil {
+		return err
+	}
 	return s.schedule.Add("backup", "30 3 * * *", func(ctx context.Context) error { return schedule.Backup(ctx, s.app, time.Now()) })
 }
 
@@ -190,6 +204,7 @@ func (s *server) onServe(e *core.ServeEvent) error {
 	if err := s.schedule.Start(); err != nil {
 		return err
 	}
+	s.mailer.Start(ctx)
 	go s.serveAgents()
 	if err := os.WriteFile(agentsURLFile(s.app.DataDir()), []byte(s.agentsURL()), 0o600); err != nil {
 		return err
@@ -243,6 +258,7 @@ func (s *server) shutdown() {
 	}
 	s.dispatch.Stop()
 	s.schedule.Stop()
+	s.mailer.Stop()
 	os.Remove(agentsURLFile(s.app.DataDir()))
 }
 
@@ -277,6 +293,15 @@ func linkTTL(value string) (time.Duration, error) {
 		return 0, fmt.Errorf("LONGSHORE_LINK_TTL is %q: it must be a duration from a second to 168h, such as 6h", value)
 	}
 	return ttl, nil
+}
+
+// registration reads who may register; empty leaves it to the settings.
+func registration(value string) (collections.Registration, error) {
+	kind := collections.Registration(value)
+	if value != "" && !slices.Contains(collections.Registrations(), kind) {
+		return "", fmt.Errorf("LONGSHORE_REGISTRATION is %q: it must be open, invite or closed", value)
+	}
+	return kind, nil
 }
 
 func splitList(list string) []string {

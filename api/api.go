@@ -39,6 +39,7 @@ type Config struct {
 	PublicURL    string                   // scheme and host as browsers see them
 	AllowedHosts []string                 // beside IP literals, localhost and the public URL's host
 	Registration collections.Registration // who may register, whatever the settings say; the settings decide when empty
+	Turnstile    Turnstile                // the captcha; none when empty
 	LinkTTL      time.Duration            // of signed URLs for people; 6 h when zero, at most 7 days
 	Version      string
 	Ready        func(context.Context) error // what /readyz asks beside database and store; may be nil
@@ -60,6 +61,8 @@ type API struct {
 	nobody    nobody
 	setup     *setup
 	readiness readiness
+
+	registrations, resets, verifications *asks
 }
 
 // Bind registers routes, guards and realtime in app's hooks. It is called once, before the app serves, and takes
@@ -76,7 +79,10 @@ func Bind(app core.App, cfg Config) (*API, error) {
 	a := &API{
 		Config: cfg, app: app, public: public, spec: spec, hosts: newHosts(public.Hostname(), cfg.AllowedHosts),
 		csrfKey: cfg.Secret.Derive("csrf"), crossSite: http.NewCrossOriginProtection(), signIns: newSignIns(cfg.Now),
-		setup: &setup{token: rand.Text()},
+		setup:         &setup{token: rand.Text()},
+		registrations: newAsks("register", registersPerEmail, registersPerSource, cfg.Now),
+		resets:        newAsks("reset", asksPerAccount, asksPerAddress, cfg.Now),
+		verifications: newAsks("verify", asksPerAccount, asksPerAddress, cfg.Now),
 	}
 	if err := a.crossSite.AddTrustedOrigin(origin(public)); err != nil {
 		return nil, err
@@ -102,6 +108,9 @@ func (c *Config) complete() (*url.URL, error) {
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if err := c.Turnstile.complete(); err != nil {
+		return nil, err
 	}
 	if c.Web == nil {
 		c.Web = pb_public.FS()

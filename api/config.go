@@ -42,7 +42,7 @@ func (a *API) getConfig(e *core.RequestEvent) error {
 		return err
 	}
 	return ok(e, config{
-		Version: a.Version, SetupPending: !exists, Registration: string(a.registration(settings)), AUP: configAUP{Version: settings.AUPVersion, Text: settings.AUPText},
+		Version: a.Version, SetupPending: !exists, Registration: string(a.registration(settings)), TurnstileSiteKey: a.Turnstile.SiteKey, AUP: configAUP{Version: settings.AUPVersion, Text: settings.AUPText},
 		Limits: configLimits{
 			TorrentBytes: collections.MaxMetainfoBytes, MagnetBytes: collections.MaxMagnetBytes, TorrentFiles: collections.MaxFiles,
 			LabelBytes: collections.MaxLabelBytes, PasswordLength: collections.MinPasswordLength, LinkSeconds: int64(a.LinkTTL.Seconds()),

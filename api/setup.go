@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"crypto/subtle"
 	"database/sql"
 	"errors"
@@ -52,7 +53,7 @@ func (a *API) setUp(e *core.RequestEvent) error {
 	}
 	var admin *core.Record
 	err := hooks.InTransaction(a.app, func(tx core.App) (err error) {
-		admin, err = makeFirstAdmin(tx, in.Email, in.Password)
+		admin, err = makeFirstAdmin(acts(e), tx, in.Email, in.Password)
 		return err
 	})
 	if err != nil {
@@ -66,7 +67,7 @@ func (a *API) setUp(e *core.RequestEvent) error {
 	return e.JSON(http.StatusCreated, made)
 }
 
-func makeFirstAdmin(tx core.App, email, password string) (*core.Record, error) {
+func makeFirstAdmin(ctx context.Context, tx core.App, email, password string) (*core.Record, error) {
 	if exists, err := adminExists(tx); err != nil {
 		return nil, err
 	} else if exists {
@@ -81,16 +82,28 @@ func makeFirstAdmin(tx core.App, email, password string) (*core.Record, error) {
 	}
 	admin.Set("role", string(collections.RoleAdmin))
 	admin.SetVerified(true)
-	if err := setPassword(tx, admin, password); err != nil {
+	if err := linkSuperuser(tx, admin, password); err != nil {
 		return nil, err
 	}
-	if err := hooks.AssignPlan(tx, admin.Id, collections.PlanUnlimited, time.Time{}); err != nil {
+	if err := setPassword(ctx, tx, admin, password); err != nil {
 		return nil, err
 	}
-	return admin, upsertSuperuser(tx, email, password)
+	return admin, hooks.AssignPlan(tx, admin.Id, collections.PlanUnlimited, time.Time{})
 }
 
-func upsertSuperuser(tx core.App, email, password string) error {
+// linkFirstSuperuser makes an admin a superuser when there is none: that of an admin who left has gone with the admin.
+func linkFirstSuperuser(tx core.App, user *core.Record, password string) error {
+	superusers, err := tx.CountRecords(core.CollectionNameSuperusers)
+	if err != nil || superusers > 0 || collections.Role(user.GetString("role")) != collections.RoleAdmin {
+		return err
+	}
+	return linkSuperuser(tx, user, password)
+}
+
+// linkSuperuser gives an admin a superuser with the same address and password, which follows the admin from then on
+// (hooks). The caller saves the admin.
+func linkSuperuser(tx core.App, admin *core.Record, password string) error {
+	email := admin.Email()
 	superuser, err := findByEmail(tx, core.CollectionNameSuperusers, email)
 	if errors.Is(err, sql.ErrNoRows) {
 		var superusers *core.Collection
@@ -103,7 +116,11 @@ func upsertSuperuser(tx core.App, email, password string) error {
 		return err
 	}
 	superuser.SetPassword(password)
-	return tx.Save(superuser)
+	if err := tx.Save(superuser); err != nil {
+		return err
+	}
+	admin.Set("superuser_id", superuser.Id)
+	return nil
 }
 
 func setupOver() error {

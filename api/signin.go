@@ -28,10 +28,14 @@ type signedIn struct {
 
 func (a *API) signIn(e *core.RequestEvent) error {
 	var in struct {
-		Email    string `json:"email"`
-		Password string `json:"password"`
+		Email          string  `json:"email"`
+		Password       string  `json:"password"`
+		TurnstileToken *string `json:"turnstile_token"`
 	}
 	if err := e.BindBody(&in); err != nil {
+		return err
+	}
+	if err := a.checkCaptcha(e, in.TurnstileToken); err != nil {
 		return err
 	}
 	var user *core.Record

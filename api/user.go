@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"net/mail"
@@ -36,8 +37,9 @@ func userOf(app core.App, r *core.Record) (User, error) {
 }
 
 // UpsertUser makes a verified user or gives an existing one this password, and the role and plan that are not
-// empty; a new one is a user with the free plan unless told otherwise. It works beside a running control plane. A
-// changed password ends the user's sessions. Its errors have the code invalid_input.
+// empty; a new one is a user with the free plan unless told otherwise. An admin becomes a superuser, too, when there is
+// none. It works beside a running control plane. A changed password ends the user's sessions. Its errors have the code
+// invalid_input.
 func UpsertUser(app core.App, email, password string, role collections.Role, plan collections.PlanName) (created bool, err error) {
 	if err := checkCredentials(email, password); err != nil {
 		return false, err
@@ -54,7 +56,10 @@ func UpsertUser(app core.App, email, password string, role collections.Role, pla
 			user.Set("role", string(role))
 		}
 		user.SetVerified(true)
-		if err := setPassword(tx, user, password); err != nil || plan == "" {
+		if err := linkFirstSuperuser(tx, user, password); err != nil {
+			return err
+		}
+		if err := setPassword(context.Background(), tx, user, password); err != nil || plan == "" {
 			return err
 		}
 		return hooks.AssignPlan(tx, user.Id, plan, time.Time{})
@@ -82,24 +87,25 @@ func findByEmail(app core.App, collection, email string) (*core.Record, error) {
 	return r, err
 }
 
-// setPassword saves the user, with a new password only if it is another one.
-func setPassword(tx core.App, user *core.Record, password string) error {
+// setPassword saves the user, with a new password only if it is another one: that ends what was opened by the old.
+func setPassword(ctx context.Context, tx core.App, user *core.Record, password string) error {
 	if user.IsNew() || !user.ValidatePassword(password) {
 		user.SetPassword(password)
-		if err := endSessions(tx, user.Id); err != nil {
-			return err
-		}
 	}
-	return tx.Save(user)
+	return tx.SaveWithContext(ctx, user)
 }
 
 // checkCredentials judges an e-mail address and a new password.
 func checkCredentials(email, password string) error {
+	if err := checkEmail(email); err != nil {
+		return err
+	}
+	return checkNewPassword("password", password, email)
+}
+
+func checkEmail(email string) error {
 	if addr, err := mail.ParseAddress(email); err != nil || addr.Address != email || len(email) > 255 {
 		return invalid("email", "This is not an e-mail address.")
-	}
-	if why := collections.JudgePassword(password, email); why != "" {
-		return invalid("password", why)
 	}
 	return nil
 }

@@ -62,6 +62,12 @@ func TakeAccountToken(tx core.App, token string, now time.Time, kinds ...collect
 	return t, StaleToken()
 }
 
+// KnowsAccountToken says whether there is such a token, expired or not. It does not use it up.
+func KnowsAccountToken(app core.App, token string) (bool, error) {
+	n, err := app.CountRecords("account_tokens", dbx.HashExp{"token_hash": hashAccountToken(token)})
+	return n > 0, err
+}
+
 // StaleToken is the answer to a token that is good for nothing, whatever the reason.
 func StaleToken() error {
 	const message = "This link is not valid any more. Ask for a new one."
