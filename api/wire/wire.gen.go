@@ -419,6 +419,9 @@ func (e ListJobsParamsSort) Valid() bool {
 	}
 }
 
+// AccountToken defines model for AccountToken.
+type AccountToken = string
+
 // Config defines model for Config.
 type Config struct {
 	Aup struct {
@@ -760,7 +763,7 @@ type NewJob struct {
 	WaitForQuota *bool `json:"wait_for_quota,omitempty"`
 }
 
-// NewPassword At least 12 characters, at most 71 bytes.
+// NewPassword At least 12 characters, at most 71 bytes, and not easy to guess.
 type NewPassword = string
 
 // NewTorrentJob The same as a form; either `torrent` or `magnet`.
@@ -786,6 +789,9 @@ type NewTorrentJobSelectFiles string
 
 // NewTorrentJobWaitForQuota defines model for NewTorrentJob.WaitForQuota.
 type NewTorrentJobWaitForQuota string
+
+// Password defines model for Password.
+type Password = string
 
 // Progress defines model for Progress.
 type Progress struct {
@@ -891,6 +897,9 @@ type TreeNode struct {
 	union json.RawMessage
 }
 
+// TurnstileToken Of the captcha; needed when `turnstile_site_key` of `GET /config` is not empty.
+type TurnstileToken = string
+
 // User defines model for User.
 type User struct {
 	CreatedAt     time.Time `json:"created_at"`
@@ -936,11 +945,69 @@ type PerPage = int
 // SkipTotal defines model for skipTotal.
 type SkipTotal = bool
 
+// DeleteAccountJSONBody defines parameters for DeleteAccount.
+type DeleteAccountJSONBody struct {
+	Password Password `json:"password"`
+}
+
+// ChangeEmailJSONBody defines parameters for ChangeEmail.
+type ChangeEmailJSONBody struct {
+	// Email Example: ann@example.com
+	Email    Email    `json:"email"`
+	Password Password `json:"password"`
+}
+
 // SignInJSONBody defines parameters for SignIn.
 type SignInJSONBody struct {
-	Email          string  `json:"email"`
-	Password       string  `json:"password"`
-	TurnstileToken *string `json:"turnstile_token,omitempty"`
+	Email    string `json:"email"`
+	Password string `json:"password"`
+
+	// TurnstileToken Of the captcha; needed when `turnstile_site_key` of `GET /config` is not empty.
+	TurnstileToken *TurnstileToken `json:"turnstile_token,omitempty"`
+}
+
+// ChangePasswordJSONBody defines parameters for ChangePassword.
+type ChangePasswordJSONBody struct {
+	CurrentPassword Password `json:"current_password"`
+
+	// NewPassword At least 12 characters, at most 71 bytes, and not easy to guess.
+	NewPassword NewPassword `json:"new_password"`
+}
+
+// RegisterJSONBody defines parameters for Register.
+type RegisterJSONBody struct {
+	// Email Example: ann@example.com
+	Email Email `json:"email"`
+
+	// Invite The code of an invitation.
+	Invite *string `json:"invite,omitempty"`
+
+	// Password At least 12 characters, at most 71 bytes, and not easy to guess.
+	Password NewPassword `json:"password"`
+
+	// TurnstileToken Of the captcha; needed when `turnstile_site_key` of `GET /config` is not empty.
+	TurnstileToken *TurnstileToken `json:"turnstile_token,omitempty"`
+}
+
+// RequestResetJSONBody defines parameters for RequestReset.
+type RequestResetJSONBody struct {
+	// Email Example: ann@example.com
+	Email Email `json:"email"`
+
+	// TurnstileToken Of the captcha; needed when `turnstile_site_key` of `GET /config` is not empty.
+	TurnstileToken *TurnstileToken `json:"turnstile_token,omitempty"`
+}
+
+// ResetPasswordJSONBody defines parameters for ResetPassword.
+type ResetPasswordJSONBody struct {
+	// Password At least 12 characters, at most 71 bytes, and not easy to guess.
+	Password NewPassword  `json:"password"`
+	Token    AccountToken `json:"token"`
+}
+
+// VerifyEmailJSONBody defines parameters for VerifyEmail.
+type VerifyEmailJSONBody struct {
+	Token AccountToken `json:"token"`
 }
 
 // SignFileJSONBody defines parameters for SignFile.
@@ -1029,13 +1096,34 @@ type SetUpJSONBody struct {
 	// Email Example: ann@example.com
 	Email Email `json:"email"`
 
-	// Password At least 12 characters, at most 71 bytes.
+	// Password At least 12 characters, at most 71 bytes, and not easy to guess.
 	Password NewPassword `json:"password"`
 	Token    string      `json:"token"`
 }
 
+// DeleteAccountJSONRequestBody defines body for DeleteAccount for application/json ContentType.
+type DeleteAccountJSONRequestBody DeleteAccountJSONBody
+
+// ChangeEmailJSONRequestBody defines body for ChangeEmail for application/json ContentType.
+type ChangeEmailJSONRequestBody ChangeEmailJSONBody
+
 // SignInJSONRequestBody defines body for SignIn for application/json ContentType.
 type SignInJSONRequestBody SignInJSONBody
+
+// ChangePasswordJSONRequestBody defines body for ChangePassword for application/json ContentType.
+type ChangePasswordJSONRequestBody ChangePasswordJSONBody
+
+// RegisterJSONRequestBody defines body for Register for application/json ContentType.
+type RegisterJSONRequestBody RegisterJSONBody
+
+// RequestResetJSONRequestBody defines body for RequestReset for application/json ContentType.
+type RequestResetJSONRequestBody RequestResetJSONBody
+
+// ResetPasswordJSONRequestBody defines body for ResetPassword for application/json ContentType.
+type ResetPasswordJSONRequestBody ResetPasswordJSONBody
+
+// VerifyEmailJSONRequestBody defines body for VerifyEmail for application/json ContentType.
+type VerifyEmailJSONRequestBody VerifyEmailJSONBody
 
 // SignFileJSONRequestBody defines body for SignFile for application/json ContentType.
 type SignFileJSONRequestBody SignFileJSONBody
