@@ -72,7 +72,7 @@ func (a *API) getJob(e *core.RequestEvent) error {
 	if p, runs := a.Board.Get(job.Id); runs {
 		detail.Progress = &p
 	}
-	if v, stands := a.Board.Verdict(job.Id); stands {
+	if v, stands := a.Board.VerdictOf(job); stands {
 		detail.Verdict = &v
 	}
 	if detail.FileCounts, err = countFiles(e.App, job.Id); err != nil {

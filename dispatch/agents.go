@@ -28,9 +28,9 @@ type agent struct {
 	seen       time.Time
 	written    time.Time // the row's last_seen_at
 	health     collections.AgentHealth
-	held       map[string]bool   // jobs whose data it keeps
-	starting   map[string]string // infohash by job, of placements on their way
-	stopping   map[string]string // and of stops
+	held       map[string]bool      // jobs whose data it keeps
+	starting   map[string]queuedJob // by job, placements on their way
+	stopping   map[string]string    // infohash by job, of stops on their way
 
 	reporting sync.Mutex // one report at a time
 }
@@ -74,7 +74,7 @@ func newAgent(row *core.Record) *agent {
 	return &agent{
 		id: row.Id, key: key, startID: row.GetString("start_id"), seq: int64(row.GetInt("report_seq")),
 		address: strings.TrimSuffix(row.GetString("address"), "/"), local: row.GetBool("local"),
-		held: map[string]bool{}, starting: map[string]string{}, stopping: map[string]string{},
+		held: map[string]bool{}, starting: map[string]queuedJob{}, stopping: map[string]string{},
 	}
 }
 

@@ -54,8 +54,9 @@ type Dispatcher struct {
 	wait *waiters
 
 	// The pump's own.
-	looked  time.Time         // at the queue
-	waiting map[string]string // owners of the due jobs, by job, that could not be placed then
+	looked time.Time       // at the queue
+	notes  map[string]note // by job, of why it waited then
+	lined  int             // users whose jobs waited then
 
 	mu     sync.Mutex
 	leases map[string]*lease // by job
@@ -115,6 +116,7 @@ func (d *Dispatcher) Start(ctx context.Context) error {
 	}
 	d.listen()
 	d.wait.listen()
+	d.Board.Explain(d.explain)
 	context.AfterFunc(ctx, d.stop)
 	d.work.Go(d.fillAwaiting)
 	d.work.Go(d.pumpLoop)

@@ -2,31 +2,52 @@ package dispatch
 
 import (
 	"cmp"
+	"container/heap"
 	"slices"
 	"time"
 
 	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/longshore-project/longshore/collections"
 	"github.com/longshore-project/longshore/hooks"
 	"github.com/longshore-project/longshore/progress"
 )
 
-const (
-	queuePage    = 1000 // due jobs judged at once
-	lookInterval = time.Second
-)
+const lookInterval = time.Second
 
 var noVerdict = progress.Verdict{}
 
+// queuedJob is a job that waits for an agent.
 type queuedJob struct {
-	ID       string `db:"id"`
-	Owner    string `db:"user_id"`
-	Infohash string `db:"infohash"`
-	Engine   string `db:"engine"`
+	ID        string `db:"id"`
+	Owner     string `db:"user_id"`
+	Infohash  string `db:"infohash"`
+	Engine    string `db:"engine"`
+	Priority  int64  `db:"priority"` // the job's own
+	CreatedAt string `db:"created_at"`
+	Since     string `db:"status_since"`
+	Avoid     string `db:"avoid_agents"`
+	Failovers int    `db:"failovers"`
 }
 
-// pumpLoop works the queue when a commit may have changed it, when a retry is due, and at every sweep for what other processes commit.
+const queuedColumns = `j.id, j.user_id, j.infohash, j.engine, j.priority, j.created_at, j.status_since, j.avoid_agents, j.failovers`
+
+func queuedOf(job *core.Record) queuedJob {
+	return queuedJob{
+		ID: job.Id, Owner: job.GetString("user_id"), Infohash: job.GetString("infohash"), Engine: job.GetString("engine"),
+		Avoid: job.GetString("avoid_agents"), Failovers: job.GetInt("failovers"),
+	}
+}
+
+// since answers when the job began to wait.
+func (q *queuedJob) since() time.Time {
+	t, _ := time.Parse(stampLayout, cmp.Or(q.Since, q.CreatedAt)) // our own stamp
+	return t
+}
+
+// pumpLoop works the queue when a commit may have changed it, when a retry is due, and at every sweep for what other
+// processes commit. Between two looks it rests for as long as the first took, so that a storm of commits does not keep it busy.
 func (d *Dispatcher) pumpLoop() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -37,68 +58,157 @@ func (d *Dispatcher) pumpLoop() {
 		case <-d.wake:
 		case <-timer.C:
 		}
+		began := time.Now()
 		if err := d.pump(); err != nil {
 			d.Logger.Error("the queue could not be worked", "error", err)
 		}
+		d.rest(min(time.Since(began), lookInterval))
 		timer.Reset(d.untilNextDue())
 	}
 }
 
-// pump hands due jobs, oldest first, to agents with free slots, and notes why the others wait. While no
+// look is one look at the queue. Its room is taken by it alone; leases that end meanwhile only give more.
+type look struct {
+	d       *Dispatcher
+	room    []*space
+	engines string // that have room, as JSON
+	notes   map[string]note
+}
+
+// note is a verdict of the pump's on the board.
+type note struct {
+	owner   string
+	verdict progress.Verdict
+}
+
+// pump hands due jobs to agents with free slots, in fair turns, and notes why the first of the others wait. While no
 // agent has room, a storm of commits makes it look once a second only.
 func (d *Dispatcher) pump() error {
 	d.mu.Lock()
-	full := !hasRoom(d.room())
+	l, running := &look{d: d, room: d.room(), notes: map[string]note{}}, d.running()
+	l.engines = enginesOf(l.room)
 	d.mu.Unlock()
-	if full && time.Since(d.looked) < lookInterval {
+	if !hasRoom(l.room) && time.Since(d.looked) < lookInterval {
 		return nil
 	}
 	d.looked = time.Now()
-	before := d.waiting
-	d.waiting = map[string]string{}
-	defer d.stopWaiting(before)
-	for page := 0; ; page++ {
-		jobs, err := all[queuedJob](d.App, `SELECT id, user_id, infohash, engine FROM jobs WHERE status = 'queued' AND desired = 'run' AND waits_for = ''
-			AND next_attempt_at <= {:now} AND `+hooks.WithStorage+` ORDER BY created_at, id LIMIT {:limit} OFFSET {:offset}`,
-			dbx.Params{"now": stamp(d.Now()), "limit": queuePage, "offset": page * queuePage})
-		if err != nil {
-			return err
-		}
-		d.placeAll(jobs)
-		if len(jobs) < queuePage {
-			return nil
-		}
+	lines, err := d.lines(running)
+	if err != nil {
+		return err
 	}
+	heads := make([][]queuedJob, len(lines))
+	for i, line := range lines {
+		heads[i] = line.jobs
+	}
+	err = l.place(lines)
+	for i, line := range lines {
+		l.note(line, heads[i])
+	}
+	d.renote(l.notes)
+	return err
 }
 
-func (d *Dispatcher) placeAll(jobs []queuedJob) {
+// place gives every line its turns until no agent has room.
+func (l *look) place(lines []*line) error {
+	t := make(turns, 0, len(lines))
+	for _, line := range lines {
+		if !line.full() {
+			t = append(t, line)
+		}
+	}
+	heap.Init(&t)
+	for len(t) > 0 && hasRoom(l.room) {
+		line := t[0]
+		job := line.jobs[0]
+		line.jobs = line.jobs[1:]
+		if l.give(job) {
+			line.running++
+		}
+		if len(line.jobs) == 0 && line.more && !line.full() {
+			if err := l.d.restOf(line, job, l.engines); err != nil {
+				return err
+			}
+		}
+		t.settle()
+	}
+	return nil
+}
+
+// give reserves room for a job and begins to place it; false when no agent can take it or it is on its way already.
+func (l *look) give(job queuedJob) bool {
+	d := l.d
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	room := d.room()
+	s, _ := choose(l.room, job)
+	if s == nil || d.placing(job.ID) {
+		return false
+	}
+	s.use(job.Infohash)
+	s.agent.starting[job.ID] = job
+	d.work.Go(func() { d.place(s.agent, job) })
+	return true
+}
+
+// note tells the owner's browsers why these jobs wait.
+func (l *look) note(line *line, jobs []queuedJob) {
+	l.d.mu.Lock()
+	defer l.d.mu.Unlock()
 	for _, job := range jobs {
-		if d.placing(job.ID) {
+		if l.d.placing(job.ID) {
 			continue
 		}
-		s, why := choose(room, job)
-		d.Board.SetVerdict(job.Owner, job.ID, why)
-		if s == nil {
-			d.waiting[job.ID] = job.Owner
-			continue
+		if why := line.why(l.room, job); why != noVerdict {
+			l.notes[job.ID] = note{line.owner, why}
+			l.d.Board.SetVerdict(line.owner, job.ID, why)
 		}
-		s.take(job)
-		d.work.Go(func() { d.place(s.agent, job) })
 	}
 }
 
-// stopWaiting takes the verdicts back of jobs that waited before and are no longer due.
-func (d *Dispatcher) stopWaiting(before map[string]string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for id, owner := range before {
-		if _, waits := d.waiting[id]; !waits && d.leases[id] == nil {
-			d.Board.SetVerdict(owner, id, noVerdict)
+// why answers why a job waits, with no verdict when it does not.
+func (l *line) why(room []*space, job queuedJob) progress.Verdict {
+	if l.full() {
+		return l.slotsVerdict()
+	}
+	_, why := choose(room, job)
+	return why
+}
+
+// renote takes the notes of the look before back that no longer hold.
+func (d *Dispatcher) renote(notes map[string]note) {
+	for id, old := range d.notes {
+		if _, waits := notes[id]; waits {
+			continue
+		}
+		if now, _ := d.Board.Verdict(id); now == old.verdict {
+			d.Board.SetVerdict(old.owner, id, noVerdict)
 		}
 	}
+	d.notes = notes
+}
+
+// explain answers why a job waits of which the pump has made no note, because many wait before it.
+func (d *Dispatcher) explain(job *core.Record) progress.Verdict {
+	if !isInLine(job) || job.GetDateTime("next_attempt_at").Time().After(d.Now()) {
+		return noVerdict
+	}
+	q := queuedOf(job)
+	plans, err := plansOf(d.App, d.Now(), []string{q.Owner})
+	if err != nil {
+		d.Logger.Error("a plan could not be read", "error", err)
+		return noVerdict
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.placing(q.ID) {
+		return noVerdict
+	}
+	l := line{owner: q.Owner, plan: plans[q.Owner], running: d.running()[q.Owner]}
+	return l.why(d.room(), q)
+}
+
+func isInLine(job *core.Record) bool {
+	return job.GetString("status") == string(collections.StatusQueued) && job.GetString("desired") == string(collections.DesiredRun) &&
+		job.GetString("waits_for") == "" && !hooks.AwaitsStorage(job)
 }
 
 func hasRoom(room []*space) bool {
@@ -122,6 +232,7 @@ func (d *Dispatcher) untilNextDue() time.Duration {
 	return max(time.Millisecond, min(wait, due.Sub(d.Now())))
 }
 
+// placing says whether the job has an agent or is about to get one. The caller holds mu.
 func (d *Dispatcher) placing(jobID string) bool {
 	for _, a := range d.agents {
 		if _, busy := a.starting[jobID]; busy {
@@ -129,85 +240,4 @@ func (d *Dispatcher) placing(jobID string) bool {
 		}
 	}
 	return d.leases[jobID] != nil
-}
-
-// space is an agent with the room it has.
-type space struct {
-	agent     *agent
-	free      int
-	infohashs map[string]bool
-}
-
-func (s *space) use(infohash string) {
-	s.free--
-	s.infohashs[infohash] = true
-}
-
-func (s *space) take(job queuedJob) {
-	s.use(job.Infohash)
-	s.agent.starting[job.ID] = job.Infohash
-}
-
-// room lists the agents that live and take jobs. The caller holds mu.
-func (d *Dispatcher) room() []*space {
-	spaces := map[string]*space{}
-	for id, a := range d.agents {
-		if a.draining || a.health.Draining || d.gone(a) {
-			continue
-		}
-		s := &space{agent: a, free: a.health.Slots, infohashs: map[string]bool{}}
-		for job, infohash := range a.starting {
-			if l := d.leases[job]; l == nil || l.agentID != id {
-				s.use(infohash)
-			}
-		}
-		for _, infohash := range a.stopping {
-			s.use(infohash)
-		}
-		spaces[id] = s
-	}
-	for _, l := range d.leases {
-		if s := spaces[l.agentID]; s != nil {
-			s.use(l.infohash)
-		}
-	}
-	list := make([]*space, 0, len(spaces))
-	for _, s := range spaces {
-		list = append(list, s)
-	}
-	return list
-}
-
-// choose picks the agent for a job, the one that holds its data first, or says why there is none.
-func choose(room []*space, job queuedJob) (*space, progress.Verdict) {
-	if len(room) == 0 {
-		return nil, progress.Verdict{Code: collections.CodeNoAgent, Message: "Waiting for an agent: none is connected."}
-	}
-	room = slices.DeleteFunc(slices.Clone(room), func(s *space) bool { return !s.agent.offers(job.Engine) })
-	if len(room) == 0 {
-		return nil, progress.Verdict{Code: collections.CodeEngineMissing, Message: "Waiting for an agent with the engine " + job.Engine + "."}
-	}
-	room = slices.DeleteFunc(room, func(s *space) bool { return s.free <= 0 })
-	if len(room) == 0 {
-		return nil, progress.Verdict{Code: collections.CodeNoAgent, Message: "Waiting for an agent with a free slot."}
-	}
-	room = slices.DeleteFunc(room, func(s *space) bool { return s.infohashs[job.Infohash] })
-	if len(room) == 0 {
-		return nil, progress.Verdict{Code: collections.CodeNoAgent, Message: "Waiting for another job of the same torrent to end."}
-	}
-	return slices.MinFunc(room, func(a, b *space) int {
-		return cmp.Or(first(a.agent.held[job.ID], b.agent.held[job.ID]), first(a.agent.local, b.agent.local),
-			cmp.Compare(b.free, a.free), cmp.Compare(a.agent.id, b.agent.id))
-	}), noVerdict
-}
-
-// first orders true before false.
-func first(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return -1
-	}
-	return 1
 }

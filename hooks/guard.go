@@ -80,7 +80,7 @@ func guardForeignStatus(from, to collections.Status) error {
 func (row *storedJob) refresh(job *core.Record) {
 	for name, value := range map[string]any{
 		"attempt": row.Attempt, "retries": row.Retries, "agent_id": row.AgentID, "agent_start": row.AgentStart,
-		"lease_until": row.LeaseUntil, "completed_at": row.CompletedAt,
+		"lease_until": row.LeaseUntil, "completed_at": row.CompletedAt, "status_since": row.StatusSince, "progressed_at": row.Progressed,
 	} {
 		job.Set(name, value)
 	}

@@ -3,6 +3,7 @@ package hooks
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
@@ -49,6 +50,7 @@ func inTransaction(h func(e *core.RecordEvent) error) func(e *core.RecordEvent) 
 func createJob(e *core.RecordEvent) error {
 	status := collections.Status(e.Record.GetString("status"))
 	e.Record.Set("revision", 1)
+	e.Record.Set("status_since", Now(e.App))
 	if status.Terminal() {
 		e.Record.Set("completed_at", types.NowDateTime())
 	}
@@ -71,12 +73,14 @@ type storedJob struct {
 	UserID      string              `db:"user_id"`
 	Infohash    string              `db:"infohash"`
 	Revision    int64               `db:"revision"`
+	StatusSince string              `db:"status_since"`
+	Progressed  string              `db:"progressed_at"`
 }
 
 func updateJob(e *core.RecordEvent) error {
 	var row storedJob
 	err := e.App.ConcurrentDB().Select("status", "desired", "attempt", "retries", "agent_id", "agent_start", "lease_until",
-		"completed_at", "user_id", "infohash", "revision").From("jobs").Where(dbx.HashExp{"id": e.Record.Id}).One(&row)
+		"completed_at", "user_id", "infohash", "revision", "status_since", "progressed_at").From("jobs").Where(dbx.HashExp{"id": e.Record.Id}).One(&row)
 	if err != nil {
 		return err
 	}
@@ -109,6 +113,7 @@ func takeEdge(e *core.RecordEvent, from collections.Status) error {
 	if !from.CanBecome(to) {
 		return illegalTransition(from, to)
 	}
+	sinceNow(e.Record, from, Now(e.App))
 	if to.Terminal() {
 		e.Record.Set("completed_at", types.NowDateTime())
 	}
@@ -122,6 +127,15 @@ func takeEdge(e *core.RecordEvent, from collections.Status) error {
 		return beginRemoval(e.App, e.Record.Id, removeUnfinished)
 	}
 	return nil
+}
+
+// sinceNow notes when the job took its status. The time that it did not run is taken out of the time without progress.
+func sinceNow(job *core.Record, from collections.Status, now time.Time) {
+	since, progressed := job.GetDateTime("status_since").Time(), job.GetDateTime("progressed_at").Time()
+	if !from.Running() && !since.IsZero() && !progressed.IsZero() && now.After(since) {
+		job.Set("progressed_at", progressed.Add(now.Sub(since)))
+	}
+	job.Set("status_since", now)
 }
 
 func illegalTransition(from, to collections.Status) *collections.Error {

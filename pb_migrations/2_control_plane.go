@@ -1,6 +1,9 @@
 package pb_migrations
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/migrations"
@@ -152,11 +155,22 @@ func createSettings(app core.App) error {
 }
 
 func widenJobs(app core.App) error {
-	return widen(app, "jobs",
+	err := widen(app, "jobs",
 		number("priority"), text("infohash_v2", 64), number("reserved_bytes"), flag("wait_for_quota"), date("status_since"), date("progressed_at"),
-		text("avoid_agent", 15), number("failovers"), date("warned_at"), date("expired_at"),
+		text("avoid_agents", 1024), number("failovers"), date("warned_at"), date("expired_at"),
 		// What the attempt's swarm traffic was when it was last added to its owner's usage.
 		number("counted_attempt"), number("counted_down"), number("counted_up"))
+	if err != nil {
+		return err
+	}
+	return index(app, "jobs", map[string]string{
+		"idx_jobs_turn":      "(user_id, priority DESC, created_at, id, next_attempt_at, engine) WHERE status = 'queued' AND desired = 'run' AND waits_for = ''",
+		"idx_jobs_line":      "(created_at) WHERE status = 'queued' AND desired = 'run' AND waits_for = ''",
+		"idx_jobs_created":   "(created_at, id)",
+		"idx_jobs_completed": "(completed_at, status)",
+		"idx_jobs_dead":      "(created_at, id) WHERE dead_letter = TRUE",
+		"idx_jobs_agent":     "(agent_id, status) WHERE agent_id != ''",
+	})
 }
 
 // indexUsage covers what quotas and retention ask of jobs.
@@ -244,6 +258,18 @@ func save(app core.App, made ...*core.Collection) error {
 		}
 	}
 	return nil
+}
+
+// index adds indexes, by their names, to a collection that is there already.
+func index(app core.App, name string, indexes map[string]string) error {
+	c, err := app.FindCollectionByNameOrId(name)
+	if err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(indexes)) {
+		c.Indexes = append(c.Indexes, "CREATE INDEX "+id+" ON "+name+" "+indexes[id])
+	}
+	return app.Save(c)
 }
 
 // widen adds fields to a collection that is there already.

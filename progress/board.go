@@ -30,6 +30,7 @@ type Board struct {
 	version  int64
 	latest   map[string]collections.Progress // by job
 	verdicts map[string]Verdict              // by job
+	explain  func(job *core.Record) Verdict
 
 	conns      *connections
 	guestLimit time.Duration // until a connection must have subscribed
@@ -83,6 +84,28 @@ func (b *Board) SetVerdict(owner, jobID string, v Verdict) {
 	}
 	b.mu.Unlock()
 	b.publish(owner, message{topics: []string{topicVerdicts}, id: jobID, version: told.Version, body: told})
+}
+
+// Explain has fn answer why a job stands still of which no note was made; an empty code when it does not.
+func (b *Board) Explain(fn func(job *core.Record) Verdict) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.explain = fn
+}
+
+// VerdictOf answers why the job stands still.
+func (b *Board) VerdictOf(job *core.Record) (Verdict, bool) {
+	if v, ok := b.Verdict(job.Id); ok {
+		return v, true
+	}
+	b.mu.Lock()
+	explain := b.explain
+	b.mu.Unlock()
+	if explain == nil {
+		return Verdict{}, false
+	}
+	v := explain(job)
+	return v, v.Code != ""
 }
 
 // Verdict answers the note.
