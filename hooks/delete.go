@@ -1,6 +1,8 @@
 package hooks
 
 import (
+	"context"
+
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 )
@@ -28,8 +30,10 @@ func deleteUser(e *core.RecordEvent) error {
 			return err
 		}
 	}
-	err = execAll(e.App, user, `DELETE FROM sessions WHERE user_id = {:user}`,
-		`DELETE FROM _superusers WHERE id = (SELECT superuser_id FROM users WHERE id = {:user})`)
+	if err := EndAccess(context.Background(), e.App, e.Record.Id); err != nil {
+		return err
+	}
+	err = execAll(e.App, user, `DELETE FROM _superusers WHERE id = (SELECT superuser_id FROM users WHERE id = {:user})`)
 	if err != nil {
 		return err
 	}

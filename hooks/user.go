@@ -10,13 +10,6 @@ import (
 	"github.com/longshore-project/longshore/collections"
 )
 
-type keptSessionKey struct{}
-
-// KeepSession answers a context with which a save of a user's new password leaves this session and the API keys alone.
-func KeepSession(ctx context.Context, sessionID string) context.Context {
-	return context.WithValue(ctx, keptSessionKey{}, sessionID)
-}
-
 // judgePassword refuses what is easy to guess, whoever sets it. A password is in the clear only while it is new.
 func judgePassword(e *core.RecordEvent) error {
 	password := e.Record.GetString(core.FieldNamePassword)
@@ -33,21 +26,27 @@ type storedUser struct {
 	Email       string `db:"email"`
 	Password    string `db:"password"` // its hash
 	SuperuserID string `db:"superuser_id"`
+	Disabled    bool   `db:"disabled"`
 }
 
 // updateUser does in the transaction of the change what follows from another password or address: who was signed in by
 // the old one is so no longer, and links that were mailed are worth nothing.
 func updateUser(e *core.RecordEvent) error {
 	var was storedUser
-	err := e.App.ConcurrentDB().Select("email", "password", "superuser_id").From("users").Where(dbx.HashExp{"id": e.Record.Id}).One(&was)
+	err := e.App.ConcurrentDB().Select("email", "password", "superuser_id", "disabled").From("users").Where(dbx.HashExp{"id": e.Record.Id}).One(&was)
 	if err != nil {
 		return err
 	}
 	if err := e.Next(); err != nil {
 		return err
 	}
+	if e.Record.GetBool("disabled") && !was.Disabled {
+		if err := EndAccess(context.Background(), e.App, e.Record.Id); err != nil {
+			return err
+		}
+	}
 	if e.Record.GetString("password:hash") != was.Password {
-		if err := endAccess(e.Context, e.App, e.Record.Id); err != nil {
+		if err := EndAccess(e.Context, e.App, e.Record.Id); err != nil {
 			return err
 		}
 	} else if e.Record.Email() == was.Email {
@@ -57,16 +56,6 @@ func updateUser(e *core.RecordEvent) error {
 		return err
 	}
 	return followSuperuser(e.App, e.Record, was)
-}
-
-// endAccess ends sessions and keys of a user.
-func endAccess(ctx context.Context, tx core.App, userID string) error {
-	params := dbx.Params{"user": userID}
-	if kept, ok := ctx.Value(keptSessionKey{}).(string); ok {
-		params["kept"] = kept
-		return execAll(tx, params, `DELETE FROM sessions WHERE user_id = {:user} AND id != {:kept}`)
-	}
-	return execAll(tx, params, `DELETE FROM sessions WHERE user_id = {:user}`, `DELETE FROM api_keys WHERE user_id = {:user}`)
 }
 
 // dropLinks makes the tokens of a user worthless, those that are still to be mailed too.

@@ -35,6 +35,7 @@ type Board struct {
 	conns      *connections
 	guestLimit time.Duration // until a connection must have subscribed
 	writeLimit time.Duration // for one message to one reader
+	checkEvery time.Duration // how soon a change of another process ends a connection
 }
 
 // NewBoard answers an empty board.
@@ -42,7 +43,7 @@ func NewBoard() *Board {
 	return &Board{
 		latest:   map[string]collections.Progress{},
 		verdicts: map[string]Verdict{},
-		conns:    newConnections(), guestLimit: 10 * time.Second, writeLimit: 10 * time.Second,
+		conns:    newConnections(), guestLimit: 10 * time.Second, writeLimit: 10 * time.Second, checkEvery: 3 * time.Second,
 	}
 }
 

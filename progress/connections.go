@@ -7,8 +7,6 @@ import (
 	"sync"
 
 	"github.com/pocketbase/pocketbase/core"
-
-	"github.com/longshore-project/longshore/collections"
 )
 
 // How many connections may be open at once.
@@ -24,6 +22,7 @@ type holder struct {
 	user     bool
 	admin    bool
 	tokenKey string
+	access   Access // of a user
 }
 
 func (h holder) key() string {
@@ -40,13 +39,14 @@ func (h holder) limit() int {
 	return maxPerGuest
 }
 
-// holderOf answers the holder for a request from ip.
-func holderOf(auth *core.Record, ip string) holder {
-	h := holder{address: AddressKey(ip)}
-	if auth != nil {
-		h.account, h.tokenKey = auth.Id, auth.TokenKey()
-		h.user = auth.Collection().Name == "users"
-		h.admin = h.user && auth.GetString("role") == string(collections.RoleAdmin)
+// holderOf answers the holder for a request. A user counts only with an Access: no token of PocketBase's is one.
+func holderOf(e *core.RequestEvent) holder {
+	h := holder{address: AddressKey(e.RealIP())}
+	if e.Auth != nil {
+		h.account, h.tokenKey = e.Auth.Id, e.Auth.TokenKey()
+		h.access, h.user = e.Get(AccessKey).(Access)
+		h.user = h.user && e.Auth.Collection().Name == "users"
+		h.admin = h.user && h.access.Admin
 	}
 	return h
 }

@@ -53,7 +53,7 @@ func TestConnectionsEndWithTheirRights(t *testing.T) {
 		"another role":     func(s *server, u *core.Record) error { u.Set("role", "user"); return s.app.Save(u) },
 		"another password": func(s *server, u *core.Record) error { u.SetPassword("another long one"); return s.app.Save(u) },
 		"deleted":          func(s *server, u *core.Record) error { return s.app.Delete(u) },
-		"signed out":       func(s *server, u *core.Record) error { s.board.DropSession(u.Id, "s-"+userRef(u)); return nil },
+		"signed out":       func(s *server, u *core.Record) error { return s.app.Delete(s.session(u)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)

@@ -10,9 +10,6 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 )
 
-// SessionKey is the key under which a request event, and then a connection, carries the id of its session.
-const SessionKey = "longshoreSession"
-
 // Bind takes over the realtime of users and has changes of jobs told after their commit.
 func (b *Board) Bind(app core.App) {
 	b.app = app
@@ -22,11 +19,7 @@ func (b *Board) Bind(app core.App) {
 	app.OnRecordAfterCreateSuccess("jobs").BindFunc(b.tell("create"))
 	app.OnRecordAfterUpdateSuccess("jobs").BindFunc(b.tell("update"))
 	app.OnRecordAfterDeleteSuccess("jobs").BindFunc(b.tell("delete"))
-	app.OnRecordAfterUpdateSuccess("users").BindFunc(b.checkUser)
-	app.OnRecordAfterDeleteSuccess("users").BindFunc(func(e *core.RecordEvent) error {
-		b.DropUser(e.Record.Id)
-		return e.Next()
-	})
+	b.bindAccess(app)
 }
 
 func (b *Board) tell(action string) func(*core.RecordEvent) error {
@@ -40,7 +33,7 @@ func (b *Board) tell(action string) func(*core.RecordEvent) error {
 // their key only then, and the dashboard's connection carries the cookie of a user of the same browser.
 func (b *Board) connect(e *core.RealtimeConnectRequestEvent) error {
 	c := newClient()
-	if !b.conns.assign(c, holderOf(e.Auth, e.RealIP())) {
+	if !b.conns.assign(c, holderOf(e.RequestEvent)) {
 		return e.TooManyRequestsError("Too many realtime connections are open.", nil)
 	}
 	defer b.conns.release(c)
@@ -60,7 +53,7 @@ func (b *Board) subscribe(e *core.RealtimeSubscribeRequestEvent) error {
 	if !ours {
 		return e.ForbiddenError("", nil)
 	}
-	h := holderOf(e.Auth, e.RealIP())
+	h := holderOf(e.RequestEvent)
 	for _, topic := range e.Subscriptions {
 		if err := authorise(e, h, topic); err != nil {
 			return err
@@ -69,7 +62,6 @@ func (b *Board) subscribe(e *core.RealtimeSubscribeRequestEvent) error {
 	if !b.conns.assign(c, h) {
 		return e.TooManyRequestsError("Too many realtime connections are open.", nil)
 	}
-	c.Set(SessionKey, e.Get(SessionKey))
 	return e.Next()
 }
 
@@ -99,27 +91,4 @@ func (b *Board) limitWrite(e *core.RealtimeMessageEvent) error {
 	}
 	err := e.Next()
 	return errors.Join(err, rc.SetWriteDeadline(time.Time{}))
-}
-
-// checkUser ends the connections that a change of their user has made invalid.
-func (b *Board) checkUser(e *core.RecordEvent) error {
-	now := holderOf(e.Record, "")
-	b.drop(e.Record.Id, func(c *client) bool {
-		return e.Record.GetBool("disabled") || c.holder.tokenKey != now.tokenKey || c.holder.admin != now.admin
-	})
-	return e.Next()
-}
-
-// DropUser ends all realtime connections of a user.
-func (b *Board) DropUser(id string) { b.drop(id, func(*client) bool { return true }) }
-
-// DropSession ends the realtime connections of one session of a user.
-func (b *Board) DropSession(userID, sessionID string) {
-	b.drop(userID, func(c *client) bool { return c.Get(SessionKey) == sessionID })
-}
-
-func (b *Board) drop(account string, fn func(*client) bool) {
-	for _, c := range b.conns.of(account, fn) {
-		b.app.SubscriptionsBroker().Unregister(c.Id())
-	}
 }

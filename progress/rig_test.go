@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ import (
 
 const patience = 20 * time.Second
 
-// server is PocketBase's realtime under a Board. The header As names the account of a request.
+// server is PocketBase's realtime under a Board. The header As names the account of a request, or its key.
 type server struct {
 	t     testing.TB
 	app   core.App
@@ -44,12 +45,14 @@ func newServer(t testing.TB, change ...func(*Board)) *server {
 		t.Fatal(err)
 	}
 	r.Bind(&hook.Handler[*core.RequestEvent]{Priority: apis.DefaultLoadAuthTokenMiddlewarePriority - 1, Func: func(e *core.RequestEvent) error {
-		collection, id, _ := strings.Cut(e.Request.Header.Get("As"), "/")
-		e.Auth, _ = e.App.FindRecordById(collection, id)
-		e.Set(SessionKey, e.Request.Header.Get("Session"))
+		identify(e)
 		return e.Next()
 	}})
-	mux, err := r.BuildMux()
+	var mux http.Handler
+	err = s.app.OnServe().Trigger(&core.ServeEvent{App: s.app, Router: r}, func(e *core.ServeEvent) (err error) {
+		mux, err = e.Router.BuildMux()
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,24 +68,56 @@ func newServer(t testing.TB, change ...func(*Board)) *server {
 	return s
 }
 
+// identify stands for the API: a user is there by the one session, or by the key that was named.
+func identify(e *core.RequestEvent) {
+	collection, id, _ := strings.Cut(e.Request.Header.Get("As"), "/")
+	access := Access{}
+	if collection == "api_keys" {
+		key, _ := e.App.FindRecordById(collection, id)
+		access.KeyID = key.Id
+		access.Admin = slices.Contains(key.GetStringSlice("scopes"), string(collections.ScopeAdmin))
+		collection, id = "users", key.GetString("user_id")
+	} else if session, err := e.App.FindFirstRecordByData("sessions", "user_id", id); err == nil {
+		access.SessionID, access.Admin = session.Id, true
+	}
+	if e.Auth, _ = e.App.FindRecordById(collection, id); e.Auth != nil && collection == "users" {
+		access.Admin = access.Admin && e.Auth.GetString("role") == string(collections.RoleAdmin)
+		e.Set(AccessKey, access)
+	}
+}
+
+// user makes a user with a session.
 func (s *server) user(email string, role collections.Role) *core.Record {
 	s.t.Helper()
-	return hookstest.MustCreateUser(s.t, s.app, email, role)
+	user := hookstest.MustCreateUser(s.t, s.app, email, role)
+	s.row("sessions", map[string]any{"user_id": user.Id, "token_hash": user.Id, "expires_at": time.Now().Add(time.Hour)})
+	return user
+}
+
+func (s *server) row(collection string, fields map[string]any) *core.Record {
+	s.t.Helper()
+	c, err := s.app.FindCollectionByNameOrId(collection)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r := core.NewRecord(c)
+	r.Load(fields)
+	if err := s.app.Save(r); err != nil {
+		s.t.Fatal(err)
+	}
+	return r
+}
+
+// key makes an API key of a user and answers what As names it by.
+func (s *server) key(user *core.Record, expires time.Time, scopes ...collections.Scope) (*core.Record, string) {
+	key := s.row("api_keys", map[string]any{"user_id": user.Id, "name": "k", "key_hash": core.GenerateDefaultRandomId(), "scopes": scopes, "expires_at": expires})
+	return key, "api_keys/" + key.Id
 }
 
 // job saves a job; mustChange raises its revision.
 func (s *server) job(owner *core.Record) *core.Record {
 	s.t.Helper()
-	jobs, err := s.app.FindCollectionByNameOrId("jobs")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	job := core.NewRecord(jobs)
-	job.Load(map[string]any{"user_id": owner.Id, "infohash": job.Collection().Id + core.GenerateDefaultRandomId(), "status": "queued", "desired": "run"})
-	if err := s.app.Save(job); err != nil {
-		s.t.Fatal(err)
-	}
-	return job
+	return s.row("jobs", map[string]any{"user_id": owner.Id, "infohash": "jobs" + core.GenerateDefaultRandomId(), "status": "queued", "desired": "run"})
 }
 
 func (s *server) mustChange(job *core.Record, label string) {
@@ -178,7 +213,6 @@ func (c *reader) subscribeAs(as string, topics ...string) int {
 		c.s.t.Fatal(err)
 	}
 	r.Header.Set("As", as)
-	r.Header.Set("Session", "s-"+as)
 	r.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {

@@ -1,0 +1,149 @@
+package progress
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/types"
+
+	"github.com/longshore-project/longshore/collections"
+)
+
+// Access is by what right a user's request is made, and then a connection held: one of both ids is set.
+type Access struct {
+	SessionID string
+	KeyID     string
+	Admin     bool // may do what only admins may
+}
+
+// AccessKey is the key under which a request event carries its Access.
+const AccessKey = "longshoreAccess"
+
+func (a Access) id() string { return a.SessionID + a.KeyID }
+
+// right is what the database says of a session or key that is good now.
+type right struct {
+	ID       string                  `db:"id"`
+	Role     string                  `db:"role"`
+	TokenKey string                  `db:"token_key"`
+	Scopes   types.JSONArray[string] `db:"scopes"` // of a key
+}
+
+func (r right) admin(key bool) bool {
+	return r.Role == string(collections.RoleAdmin) && (!key || slices.Contains(r.Scopes, string(collections.ScopeAdmin)))
+}
+
+// allows says whether a connection that was given to h may go on.
+func (r right) allows(h holder) bool {
+	key := h.access.KeyID != ""
+	mayRead := !key || slices.Contains(r.Scopes, string(collections.ScopeRead))
+	return mayRead && r.TokenKey == h.tokenKey && r.admin(key) == h.admin
+}
+
+// CheckAccess ends the connections of these users, of all users when none is named, whose session or key is gone
+// or expired, or whose user is disabled, gone or has another role or password. It reads what is committed.
+func (b *Board) CheckAccess(users ...string) {
+	held := b.conns.ofUsers(users)
+	if len(held) == 0 {
+		return
+	}
+	rights, err := findRights(b.app, held)
+	if err != nil {
+		b.app.Logger().Warn("the rights of realtime connections could not be checked", "error", err)
+		return
+	}
+	for c, h := range held {
+		if r, good := rights[h.access.id()]; !good || !r.allows(h) {
+			b.app.SubscriptionsBroker().Unregister(c.Id())
+		}
+	}
+}
+
+func findRights(app core.App, held map[*client]holder) (map[string]right, error) {
+	ids := make([]string, 0, len(held))
+	for _, h := range held {
+		ids = append(ids, h.access.id())
+	}
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	var rows []right
+	err = app.DB().NewQuery(`SELECT s.id, u.role, u.tokenKey AS token_key, '[]' AS scopes FROM sessions s JOIN users u ON u.id = s.user_id
+			WHERE s.id IN (SELECT value FROM json_each({:ids})) AND s.expires_at > {:now} AND NOT u.disabled
+		UNION ALL SELECT k.id, u.role, u.tokenKey, k.scopes FROM api_keys k JOIN users u ON u.id = k.user_id
+			WHERE k.id IN (SELECT value FROM json_each({:ids})) AND (k.expires_at = '' OR k.expires_at > {:now}) AND NOT u.disabled`).
+		Bind(dbx.Params{"ids": string(list), "now": types.NowDateTime().String()}).All(&rows)
+	rights := make(map[string]right, len(rows))
+	for _, r := range rows {
+		rights[r.ID] = r
+	}
+	return rights, err
+}
+
+// ofUsers answers the connections of users, of these only when there are any.
+func (s *connections) ofUsers(users []string) map[*client]holder {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	held := map[*client]holder{}
+	for account, clients := range s.byHolder {
+		if len(users) > 0 && !slices.Contains(users, account) {
+			continue
+		}
+		for c := range clients {
+			if c.holder.user {
+				held[c] = c.holder
+			}
+		}
+	}
+	return held
+}
+
+// bindAccess checks connections after every change of this process, and again and again for those of others.
+func (b *Board) bindAccess(app core.App) {
+	app.OnRecordAfterUpdateSuccess("users").BindFunc(b.checkOf("id"))
+	app.OnRecordAfterDeleteSuccess("users").BindFunc(b.checkOf("id"))
+	for _, name := range []string{"sessions", "api_keys"} {
+		app.OnRecordAfterUpdateSuccess(name).BindFunc(b.checkOf("user_id"))
+		app.OnRecordAfterDeleteSuccess(name).BindFunc(b.checkOf("user_id"))
+	}
+	app.OnServe().BindFunc(func(e *core.ServeEvent) error {
+		app.OnTerminate().BindFunc(b.watchAccess())
+		return e.Next()
+	})
+}
+
+func (b *Board) checkOf(field string) func(*core.RecordEvent) error {
+	return func(e *core.RecordEvent) error {
+		b.CheckAccess(e.Record.GetString(field))
+		return e.Next()
+	}
+}
+
+// watchAccess begins to check all connections every few seconds and answers what ends it.
+func (b *Board) watchAccess() func(*core.TerminateEvent) error {
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		tick := time.NewTicker(b.checkEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				b.CheckAccess()
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return func(e *core.TerminateEvent) error {
+		stop()
+		running.Wait()
+		return e.Next()
+	}
+}
