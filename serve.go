@@ -154,6 +154,7 @@ func (s *server) wire() (err error) {
 	s.api, err = api.Bind(s.app, api.Config{
 		Board: board, Store: s.store, Schedule: s.schedule, Local: s.localStore(), Secret: secret, LinkTTL: linkTTL,
 		PublicURL: s.publicURL(), AllowedHosts: splitList(os.Getenv("LONGSHORE_ALLOWED_HOSTS")),
+		Proxies: splitList(os.Getenv("LONGSHORE_TRUSTED_PROXIES")),
 		Version: version, Logger: s.logger, Registration: registration, Turnstile: api.Turnstile{
 			SiteKey: os.Getenv("LONGSHORE_TURNSTILE_SITE_KEY"), SecretKey: os.Getenv("LONGSHORE_TURNSTILE_SECRET_KEY"),
 			VerifyURL: os.Getenv("LONGSHORE_TURNSTILE_VERIFY_URL"),

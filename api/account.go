@@ -29,7 +29,7 @@ func (a *API) accountRoutes() []route {
 // checkOwnPassword lets only who knows the account's password go on: a browser that was left open must not be enough.
 // A wrong one counts as a failed sign-in and is told as invalid_input of the field.
 func (a *API) checkOwnPassword(e *core.RequestEvent, field, password string) error {
-	return a.signIns.attempt(e, e.Auth.Email(), func() error {
+	return a.limits.attempt(e, limitSignIn, e.Auth.Email(), func() error {
 		if e.Auth.ValidatePassword(password) {
 			return nil
 		}

@@ -17,7 +17,7 @@ func (a *API) sendVerification(e *core.RequestEvent) error {
 	if e.Auth.Verified() {
 		return e.NoContent(http.StatusNoContent)
 	}
-	if err := a.verifications.spend(e, e.Auth.Id); err != nil {
+	if err := a.limits.take(e, limitVerify, e.Auth.Id); err != nil {
 		return err
 	}
 	err := hooks.InTransaction(e.App, func(tx core.App) error {
@@ -52,7 +52,7 @@ func (a *API) changeEmail(e *core.RequestEvent) error {
 	if email == strings.ToLower(e.Auth.Email()) {
 		return invalid("email", "This is your address already.")
 	}
-	if err := a.verifications.spend(e, e.Auth.Id); err != nil {
+	if err := a.limits.take(e, limitVerify, e.Auth.Id); err != nil {
 		return err
 	}
 	err := hooks.InTransaction(e.App, func(tx core.App) error {

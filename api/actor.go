@@ -29,6 +29,9 @@ func actorOf(e *core.RequestEvent) hooks.Actor {
 	if e.Auth != nil {
 		actor.ID, actor.Kind = e.Auth.Id, hooks.ActorUser
 	}
+	if keyOf(e) != nil {
+		actor.Kind = hooks.ActorKey
+	}
 	if e.HasSuperuserAuth() {
 		actor.Kind = hooks.ActorSuperuser
 	}
@@ -39,6 +42,13 @@ func actorOf(e *core.RequestEvent) hooks.Actor {
 func nameAction(e *core.RequestEvent, action string) {
 	actor := hooks.ActorOf(e.Request.Context())
 	actor.Action = action
+	e.Request = e.Request.WithContext(hooks.WithActor(e.Request.Context(), actor))
+}
+
+// nameAccount makes an account the actor that a request of nobody has just proven to be its own.
+func nameAccount(e *core.RequestEvent, user *core.Record) {
+	actor := hooks.ActorOf(e.Request.Context())
+	actor.ID, actor.Kind = user.Id, hooks.ActorUser
 	e.Request = e.Request.WithContext(hooks.WithActor(e.Request.Context(), actor))
 }
 

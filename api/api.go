@@ -38,6 +38,7 @@ type Config struct {
 	Secret       hooks.Secret
 	PublicURL    string                   // scheme and host as browsers see them
 	AllowedHosts []string                 // beside IP literals, localhost and the public URL's host
+	Proxies      []string                 // networks and addresses whose X-Forwarded-For is believed
 	Registration collections.Registration // who may register, whatever the settings say; the settings decide when empty
 	Turnstile    Turnstile                // the captcha; none when empty
 	LinkTTL      time.Duration            // of signed URLs for people; 6 h when zero, at most 7 days
@@ -57,12 +58,14 @@ type API struct {
 	hosts     hosts
 	csrfKey   []byte
 	crossSite *http.CrossOriginProtection
-	signIns   *signIns
+	proxies   proxies
+	policy    string // the app's Content-Security-Policy
+	choices   *choices
+	limits    *limits
+	traffic   *traffic
 	nobody    nobody
 	setup     *setup
 	readiness readiness
-
-	registrations, resets, verifications *asks
 }
 
 // Bind registers routes, guards and realtime in app's hooks. It is called once, before the app serves, and takes
@@ -76,14 +79,17 @@ func Bind(app core.App, cfg Config) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
+	trusted, err := parseProxies(cfg.Proxies)
+	if err != nil {
+		return nil, err
+	}
 	a := &API{
 		Config: cfg, app: app, public: public, spec: spec, hosts: newHosts(public.Hostname(), cfg.AllowedHosts),
-		csrfKey: cfg.Secret.Derive("csrf"), crossSite: http.NewCrossOriginProtection(), signIns: newSignIns(cfg.Now),
-		setup:         &setup{token: rand.Text()},
-		registrations: newAsks("register", registersPerEmail, registersPerSource, cfg.Now),
-		resets:        newAsks("reset", asksPerAccount, asksPerAddress, cfg.Now),
-		verifications: newAsks("verify", asksPerAccount, asksPerAddress, cfg.Now),
+		csrfKey: cfg.Secret.Derive("csrf"), crossSite: http.NewCrossOriginProtection(),
+		setup: &setup{token: rand.Text()}, proxies: trusted, policy: contentPolicy(cfg.Store.PublicOrigin(), cfg.Turnstile.SiteKey != ""),
+		choices: newChoices(app), traffic: newTraffic(),
 	}
+	a.limits = newLimits(app, cfg.Now, a.choices)
 	if err := a.crossSite.AddTrustedOrigin(origin(public)); err != nil {
 		return nil, err
 	}
@@ -91,9 +97,8 @@ func Bind(app core.App, cfg Config) (*API, error) {
 	cfg.Board.Bind(app)
 	app.OnServe().BindFunc(a.serve)
 	app.OnRecordAuthWithPasswordRequest(core.CollectionNameSuperusers).BindFunc(a.limitSuperusers)
-	app.OnRecordAfterUpdateSuccess("users").BindFunc(a.endSessionsOfChangedUser)
 	app.OnModelCreate(core.LogsTableName).BindFunc(redactLog)
-	return a, cfg.Schedule.Add("sessions", "23 * * * *", a.sweepSessions)
+	return a, cfg.Schedule.Add("sessions", "23 * * * *", a.sweepAccess)
 }
 
 // complete fills in defaults and answers the public URL.

@@ -27,13 +27,16 @@ func (a *API) front(next http.Handler) http.Handler {
 		id := requestID(r)
 		r.Header.Set(requestIDHeader, id)
 		w.Header().Set(requestIDHeader, id)
+		a.nameClient(r)
+		a.demandTLS(w.Header())
 		switch {
 		case !a.hosts.allow(r.Host):
+			a.secureHeaders(w.Header(), r.URL.Path)
 			WriteError(w, unknownHost(r.Host))
 		case a.Local != nil && strings.HasPrefix(r.URL.Path, storagePrefix):
 			a.transfer(w, r)
 		default:
-			secureHeaders(w.Header(), r.URL.Path)
+			a.secureHeaders(w.Header(), r.URL.Path)
 			next.ServeHTTP(w, r)
 		}
 	})

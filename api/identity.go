@@ -23,26 +23,32 @@ const (
 	admin      // a user with the role admin
 )
 
-// identify loads the user of the session cookie before PocketBase looks for a token. A request with an
-// Authorization header is PocketBase's: the dashboard lies on the same origin as the app and carries its cookie too.
+// refusalEvent carries what is wrong with the credentials of a request until it has been counted.
+const refusalEvent = "longshoreRefusal"
+
+// identify loads the user of an API key or of the session cookie before PocketBase looks for a token. A request with any
+// other Authorization header is PocketBase's: the dashboard lies on the same origin as the app and carries its cookie too.
 func (a *API) identify() *hook.Handler[*core.RequestEvent] {
 	return &hook.Handler[*core.RequestEvent]{
 		Id:       "longshoreIdentify",
 		Priority: apis.DefaultLoadAuthTokenMiddlewarePriority - 1,
 		Func: func(e *core.RequestEvent) error {
-			if e.Request.Header.Get("Authorization") != "" {
-				return e.Next()
+			if key, is := keyIn(e.Request); is {
+				e.Request.Header.Del("Authorization")
+				a.loadKey(e, key)
+			} else if e.Request.Header.Get("Authorization") == "" {
+				a.loadBrowser(e)
 			}
-			if err := a.crossSite.Check(e.Request); err != nil {
-				return &collections.Error{Code: collections.CodeCSRFFailed, Message: "The request came from another site.", Cause: err}
-			}
-			a.loadSession(e)
 			return e.Next()
 		},
 	}
 }
 
-func (a *API) loadSession(e *core.RequestEvent) {
+func (a *API) loadBrowser(e *core.RequestEvent) {
+	if err := a.crossSite.Check(e.Request); err != nil {
+		e.Set(refusalEvent, &collections.Error{Code: collections.CodeCSRFFailed, Message: "The request came from another site.", Cause: err})
+		return
+	}
 	s := a.findSession(e)
 	if s == nil {
 		return
@@ -54,7 +60,7 @@ func (a *API) loadSession(e *core.RequestEvent) {
 	a.touch(e, s)
 	e.Auth = user
 	e.Set(sessionEvent, s)
-	e.Set(progress.SessionKey, s.ID)
+	e.Set(progress.AccessKey, progress.Access{SessionID: s.ID, Admin: role(e) == collections.RoleAdmin})
 }
 
 func sessionOf(e *core.RequestEvent) *session {
@@ -72,26 +78,38 @@ func (a *API) require(rt route) *hook.Handler[*core.RequestEvent] {
 			if rt.who == anyone {
 				return e.Next()
 			}
-			if e.Auth == nil {
-				return collections.Errorf(collections.CodeUnauthorized, "Sign in first.")
-			}
-			if e.Auth.Collection().Name != "users" || e.Auth.GetBool("disabled") {
-				return collections.Errorf(collections.CodeForbidden, "This account cannot use the app.")
-			}
-			if err := a.checkCSRF(e); err != nil {
+			if err := a.judge(e, rt); err != nil {
 				return err
-			}
-			if rt.who == admin && role(e) != collections.RoleAdmin {
-				return collections.Errorf(collections.CodeForbidden, "Only admins may do this.")
 			}
 			return e.Next()
 		},
 	}
 }
 
-func (a *API) checkCSRF(e *core.RequestEvent) error {
-	s := sessionOf(e)
-	if s == nil || e.Request.Method == http.MethodGet || e.Request.Method == http.MethodHead {
+// judge answers why the caller may not use a route.
+func (a *API) judge(e *core.RequestEvent, rt route) error {
+	if e.Auth == nil {
+		return collections.Errorf(collections.CodeUnauthorized, "Sign in first.")
+	}
+	s, key := sessionOf(e), keyOf(e)
+	if s == nil && key == nil {
+		return collections.Errorf(collections.CodeForbidden, "This account cannot use the app.")
+	}
+	if key != nil {
+		if err := key.judge(rt); err != nil {
+			return err
+		}
+	} else if err := a.checkCSRF(e, s); err != nil {
+		return err
+	}
+	if rt.who == admin && role(e) != collections.RoleAdmin {
+		return collections.Errorf(collections.CodeForbidden, "Only admins may do this.")
+	}
+	return a.checkAUP(e, rt)
+}
+
+func (a *API) checkCSRF(e *core.RequestEvent, s *session) error {
+	if isSafe(e.Request.Method) {
 		return nil
 	}
 	if subtle.ConstantTimeCompare([]byte(e.Request.Header.Get("X-CSRF-Token")), []byte(a.csrfToken(s))) == 1 {
@@ -99,6 +117,8 @@ func (a *API) checkCSRF(e *core.RequestEvent) error {
 	}
 	return collections.Errorf(collections.CodeCSRFFailed, "The X-CSRF-Token header is missing or is not this session's.")
 }
+
+func isSafe(method string) bool { return method == http.MethodGet || method == http.MethodHead }
 
 func role(e *core.RequestEvent) collections.Role { return collections.Role(e.Auth.GetString("role")) }
 

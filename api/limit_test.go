@@ -22,16 +22,16 @@ func TestTenFailuresLockAnAccountForFifteenMinutes(t *testing.T) {
 	s := newServer(t)
 	hookstest.MustCreateUser(t, s.app, "ann@example.com", collections.RoleUser)
 	b := s.browser()
-	for range signInsPerAccount {
+	for range 10 {
 		b.call("POST", "/auth/login", wrong("ann@example.com")).want(t, 401, collections.CodeUnauthorized)
 	}
 	right := map[string]string{"email": "ANN@example.com", "password": hookstest.Password}
 	got := b.call("POST", "/auth/login", right)
 	got.want(t, 429, collections.CodeRateLimited)
-	if retry := got.header.Get("Retry-After"); retry != "901" {
+	if retry := got.header.Get("Retry-After"); retry != "900" {
 		t.Errorf("Retry-After is %q", retry)
 	}
-	s.clock.advance(signInWindow)
+	s.clock.advance(15 * time.Minute)
 	if got := b.call("POST", "/auth/login", right); got.status != 200 {
 		t.Errorf("after the window: %d %s", got.status, got.body)
 	}
@@ -40,7 +40,7 @@ func TestTenFailuresLockAnAccountForFifteenMinutes(t *testing.T) {
 func TestThirtyFailuresLockAnAddress(t *testing.T) {
 	s := newServer(t)
 	b := s.browser()
-	for i := range signInsPerAddress {
+	for i := range 30 {
 		b.call("POST", "/auth/login", wrong(fmt.Sprintf("u%d@example.com", i/5))).want(t, 401, collections.CodeUnauthorized)
 	}
 	b.call("POST", "/auth/login", wrong("new@example.com")).want(t, 429, collections.CodeRateLimited)
@@ -49,7 +49,7 @@ func TestThirtyFailuresLockAnAddress(t *testing.T) {
 func TestSuccessesDoNotCount(t *testing.T) {
 	s := newServer(t)
 	hookstest.MustCreateUser(t, s.app, "ann@example.com", collections.RoleUser)
-	for range signInsPerAccount + 2 {
+	for range 10 + 2 {
 		got := s.browser().call("POST", "/auth/login", map[string]string{"email": "ann@example.com", "password": hookstest.Password})
 		if got.status != 200 {
 			t.Fatalf("%d %s", got.status, got.body)
@@ -71,7 +71,7 @@ func TestParallelGuessesCannotSlipThrough(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if n := tried.Load(); n != signInsPerAccount {
+	if n := tried.Load(); n != 10 {
 		t.Errorf("%d guesses were tried", n)
 	}
 }
@@ -83,27 +83,13 @@ func TestDashboardSignInHasTheSameLimits(t *testing.T) {
 	guess := func() answer {
 		return b.do(b.request("POST", "/api/collections/_superusers/auth-with-password", map[string]string{"identity": "root@example.com", "password": "wrong"}))
 	}
-	for range signInsPerAccount {
+	for range 10 {
 		if got := guess(); got.status != 400 {
 			t.Fatalf("%d %s", got.status, got.body)
 		}
 	}
 	if got := guess(); got.status != 429 || got.header.Get("Retry-After") == "" {
 		t.Errorf("%d %s", got.status, got.body)
-	}
-}
-
-func TestLimiterForgetsWhenFull(t *testing.T) {
-	now := time.Now()
-	l := newLimiter(2, func() time.Time { return now })
-	l.keys = 100
-	for i := range 250 {
-		if _, ok := l.take(fmt.Sprint(i)); !ok {
-			t.Fatalf("key %d was refused", i)
-		}
-	}
-	if len(l.events) > l.keys {
-		t.Errorf("%d keys are remembered", len(l.events))
 	}
 }
 

@@ -57,7 +57,7 @@ func (a *API) requestReset(e *core.RequestEvent) error {
 	if err := checkEmail(in.Email); err != nil {
 		return err
 	}
-	if err := a.resets.spend(e, in.Email); err != nil {
+	if err := a.limits.take(e, limitReset, in.Email); err != nil {
 		return err
 	}
 	if err := a.checkCaptcha(e, in.TurnstileToken); err != nil {

@@ -37,7 +37,7 @@ func (a *API) register(e *core.RequestEvent) error {
 	if err := checkCredentials(in.Email, in.Password); err != nil {
 		return err
 	}
-	if err := a.registrations.spend(e, in.Email); err != nil {
+	if err := a.limits.take(e, limitRegister, in.Email); err != nil {
 		return err
 	}
 	if err := a.checkCaptcha(e, in.TurnstileToken); err != nil {

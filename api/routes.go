@@ -28,7 +28,7 @@ type route struct {
 
 // routes lists every route below /api/v1. Each group has its table beside its handlers.
 func (a *API) routes() []route {
-	return slices.Concat(a.systemRoutes(), a.authRoutes(), a.accountRoutes(), a.jobRoutes(), a.fileRoutes(), a.usageRoutes(), a.adminRoutes())
+	return slices.Concat(a.systemRoutes(), a.authRoutes(), a.sessionRoutes(), a.keyRoutes(), a.accountRoutes(), a.jobRoutes(), a.fileRoutes(), a.usageRoutes(), a.adminRoutes())
 }
 
 // systemRoutes answer about the installation.
@@ -44,7 +44,7 @@ func (a *API) systemRoutes() []route {
 
 // mount puts guards and routes into PocketBase's router. Guards that run for every route come first, by priority.
 func (a *API) mount(r *router.Router[*core.RequestEvent]) {
-	r.Bind(a.answerErrors(), a.identify(), a.nameActor(), a.gate())
+	r.Bind(a.answerErrors(), a.identify(), a.nameActor(), a.limitTraffic(), a.gate())
 	v1 := r.Group(prefix)
 	v1.Bind(a.validate())
 	for _, rt := range a.routes() {

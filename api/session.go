@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"net"
 	"net/http"
 	"time"
@@ -14,6 +15,8 @@ import (
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/types"
+
+	"github.com/longshore-project/longshore/hooks"
 )
 
 const (
@@ -32,28 +35,48 @@ type session struct {
 	LastSeen  types.DateTime `db:"last_seen_at"`
 }
 
-// openSession signs the browser in: it stores a new session and sets its cookie.
+// openSession signs the browser in: it stores a new session and sets its cookie. One that the browser had before ends
+// with it: a cookie that somebody planted is worth nothing afterwards.
 func (a *API) openSession(e *core.RequestEvent, user *core.Record) (*session, error) {
-	sessions, err := e.App.FindCachedCollectionByNameOrId("sessions")
-	if err != nil {
-		return nil, err
-	}
 	token := make([]byte, 32)
 	rand.Read(token) // never fails (crypto/rand)
 	cookie := base64.RawURLEncoding.EncodeToString(token)
 	s := &session{UserID: user.Id, TokenHash: hashToken(cookie)}
-	row := core.NewRecord(sessions)
-	row.Set("user_id", s.UserID)
-	row.Set("token_hash", s.TokenHash)
-	row.Set("expires_at", a.Now().Add(sessionTTL))
-	row.Set("last_seen_at", a.Now())
-	row.Set("device_info", cut(e.Request.UserAgent(), maxDeviceInfo))
-	if err := e.App.Save(row); err != nil {
+	row, err := a.sessionRow(e, s)
+	if err != nil {
 		return nil, err
+	}
+	before := a.findSession(e)
+	err = hooks.InTransaction(e.App, func(tx core.App) error {
+		if before != nil {
+			if _, err := tx.NonconcurrentDB().Delete("sessions", dbx.HashExp{"id": before.ID}).Execute(); err != nil {
+				return err
+			}
+		}
+		return tx.SaveWithContext(acts(e), row)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if before != nil {
+		a.Board.CheckAccess(before.UserID)
 	}
 	s.ID = row.Id
 	e.SetCookie(a.sessionCookie(cookie, sessionTTL))
 	return s, nil
+}
+
+func (a *API) sessionRow(e *core.RequestEvent, s *session) (*core.Record, error) {
+	sessions, err := e.App.FindCachedCollectionByNameOrId("sessions")
+	if err != nil {
+		return nil, err
+	}
+	row := core.NewRecord(sessions)
+	row.Load(map[string]any{
+		"user_id": s.UserID, "token_hash": s.TokenHash, "expires_at": a.Now().Add(sessionTTL), "last_seen_at": a.Now(),
+		"device_info": cut(e.Request.UserAgent(), maxDeviceInfo), "address": peer(e.Request).String(),
+	})
+	return row, nil
 }
 
 // findSession answers the live session of the request's cookie, nil when there is none.
@@ -77,7 +100,7 @@ func (a *API) touch(e *core.RequestEvent, s *session) {
 		return
 	}
 	_, err := e.App.NonconcurrentDB().Update("sessions", dbx.Params{
-		"expires_at": dbTime(a.Now().Add(sessionTTL)), "last_seen_at": dbTime(a.Now()),
+		"expires_at": dbTime(a.Now().Add(sessionTTL)), "last_seen_at": dbTime(a.Now()), "address": peer(e.Request).String(),
 	}, dbx.HashExp{"id": s.ID}).Execute()
 	if err != nil {
 		a.Logger.Warn("a session could not be prolonged", "error", err)
@@ -88,25 +111,10 @@ func (a *API) touch(e *core.RequestEvent, s *session) {
 	}
 }
 
-// sweepSessions removes what has expired.
-func (a *API) sweepSessions(context.Context) error {
+// sweepAccess removes sessions that have expired and counts of limits that nobody asks for any more.
+func (a *API) sweepAccess(context.Context) error {
 	_, err := a.app.NonconcurrentDB().Delete("sessions", dbx.NewExp("expires_at < {:now}", dbx.Params{"now": dbTime(a.Now())})).Execute()
-	return err
-}
-
-// endSessionsOfChangedUser signs a user out everywhere who was disabled.
-func (a *API) endSessionsOfChangedUser(e *core.RecordEvent) error {
-	if e.Record.GetBool("disabled") {
-		if err := endSessions(a.app, e.Record.Id); err != nil {
-			a.Logger.Warn("the sessions of a disabled user could not be ended", "error", err)
-		}
-	}
-	return e.Next()
-}
-
-func endSessions(app core.App, userID string) error {
-	_, err := app.NonconcurrentDB().Delete("sessions", dbx.HashExp{"user_id": userID}).Execute()
-	return err
+	return errors.Join(err, a.limits.sweep())
 }
 
 // csrfToken is bound to the session and outlives a restart.
@@ -129,6 +137,8 @@ func (a *API) sessionCookie(value string, ttl time.Duration) *http.Cookie {
 		Secure: a.public.Scheme == "https", SameSite: http.SameSiteStrictMode,
 	}
 }
+
+func (a *API) clearCookie(e *core.RequestEvent) { e.SetCookie(a.sessionCookie("", -time.Second)) }
 
 func (a *API) warnWithoutTLS() {
 	host := a.public.Hostname()

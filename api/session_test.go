@@ -95,7 +95,7 @@ func TestSessionLivesThirtyDaysFromItsLastUse(t *testing.T) {
 	}
 	s.clock.advance(31 * 24 * time.Hour)
 	b.call("GET", "/auth/session", nil).want(t, 401, collections.CodeUnauthorized)
-	if err := s.api.sweepSessions(t.Context()); err != nil {
+	if err := s.api.sweepAccess(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if n, _ := s.app.CountRecords("sessions"); n != 0 {

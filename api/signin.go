@@ -1,23 +1,23 @@
 package api
 
 import (
+	"database/sql"
+	"errors"
 	"net/http"
 	"sync"
-	"time"
 
-	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/longshore-project/longshore/collections"
-	"github.com/longshore-project/longshore/hooks"
 )
 
 // authRoutes sign people in and out.
 func (a *API) authRoutes() []route {
 	return []route{
 		{"POST", "/auth/login", anyone, small, "auth.login", a.signIn},
-		{"POST", "/auth/logout", user, small, "auth.logout", a.signOut},
+		{"POST", "/auth/logout", person, small, "auth.logout", a.signOut},
 		{"GET", "/auth/session", user, small, "", a.getSession},
+		{"POST", "/auth/accept-aup", person, small, "account.accept_aup", a.acceptAUP},
 	}
 }
 
@@ -39,7 +39,7 @@ func (a *API) signIn(e *core.RequestEvent) error {
 		return err
 	}
 	var user *core.Record
-	err := a.signIns.attempt(e, in.Email, func() (err error) {
+	err := a.limits.attempt(e, limitSignIn, in.Email, func() (err error) {
 		user, err = a.checkPassword(in.Email, in.Password)
 		return err
 	})
@@ -49,6 +49,7 @@ func (a *API) signIn(e *core.RequestEvent) error {
 	if user.GetBool("disabled") {
 		return collections.Errorf(collections.CodeForbidden, "This account is disabled.")
 	}
+	nameAccount(e, user)
 	s, err := a.openSession(e, user)
 	if err != nil {
 		return err
@@ -105,19 +106,18 @@ func (n *nobody) hashFor(users *core.Collection) core.PasswordFieldValue {
 
 // limitSuperusers holds the dashboard's sign-in to the same limits as ours: the first admin has one password for both.
 func (a *API) limitSuperusers(e *core.RecordAuthWithPasswordRequestEvent) error {
-	return a.signIns.attempt(e.RequestEvent, e.Identity, e.Next)
+	return a.limits.attempt(e.RequestEvent, limitSignIn, e.Identity, e.Next)
 }
 
 func (a *API) signOut(e *core.RequestEvent) error {
-	s := sessionOf(e)
-	if s == nil {
-		return e.NoContent(http.StatusNoContent)
+	row, err := e.App.FindRecordById("sessions", sessionOf(e).ID)
+	if err == nil {
+		err = e.App.DeleteWithContext(acts(e), row)
 	}
-	if _, err := e.App.NonconcurrentDB().Delete("sessions", dbx.HashExp{"id": s.ID}).Execute(); err != nil {
+	if err != nil && !errors.Is(err, sql.ErrNoRows) { // it may have ended meanwhile
 		return err
 	}
-	a.Board.DropSession(s.UserID, s.ID)
-	e.SetCookie(a.sessionCookie("", -time.Second))
+	a.clearCookie(e)
 	return e.NoContent(http.StatusNoContent)
 }
 
@@ -128,11 +128,11 @@ type sessionBody struct {
 }
 
 func (a *API) getSession(e *core.RequestEvent) error {
-	settings, err := hooks.Settings(e.App)
+	settings, err := a.choices.get()
 	if err != nil {
 		return err
 	}
-	body := sessionBody{AUPAccepted: e.Auth.GetString("aup_version") == settings.AUPVersion}
+	body := sessionBody{AUPAccepted: acceptedAUP(e.Auth, settings)}
 	if body.User, err = userOf(e.App, e.Auth); err != nil {
 		return err
 	}

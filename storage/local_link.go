@@ -42,6 +42,18 @@ func (l *Local) PresignPut(_ context.Context, key string, length int64, _ Meta, 
 	return l.sign(l.cfg.PartURL(), link{method: http.MethodPut, key: key, length: length}, ttl), nil
 }
 
+// PublicOrigin answers that of LocalConfig.PublicURL.
+func (l *Local) PublicOrigin() string { return originOf(l.cfg.PublicURL()) }
+
+// originOf cuts path and query off.
+func originOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
+
 // PresignGet signs a GET, and the delivery with it.
 func (l *Local) PresignGet(_ context.Context, key string, d Delivery, ttl time.Duration) (SignedURL, error) {
 	if err := checkKey(key); err != nil {

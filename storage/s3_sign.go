@@ -49,6 +49,15 @@ func (s *S3) PresignGet(ctx context.Context, key string, d Delivery, ttl time.Du
 	return s.signed(req, ttl, err)
 }
 
+// PublicOrigin answers that of a signed URL: with the bucket in the host name it is not the endpoint's.
+func (s *S3) PublicOrigin() string {
+	signed, err := s.PresignGet(context.Background(), KeyPrefix+"origin", Delivery{}, time.Minute)
+	if err != nil {
+		return ""
+	}
+	return originOf(signed.URL)
+}
+
 // checkPut refuses length 0, which a signature of S3 does not cover.
 func checkPut(key string, length int64) error {
 	if length < 1 {

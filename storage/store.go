@@ -67,6 +67,9 @@ type Store interface {
 	// Types that a browser would run are delivered as application/octet-stream.
 	PresignGet(ctx context.Context, key string, d Delivery, ttl time.Duration) (SignedURL, error)
 
+	// PublicOrigin answers scheme, host and port of what PresignGet answers.
+	PublicOrigin() string
+
 	// List calls fn for each object whose key begins with prefix, in no order, until fn
 	// answers an error, which it returns.
 	List(ctx context.Context, prefix string, fn func(Info) error) error

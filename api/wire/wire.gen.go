@@ -287,6 +287,27 @@ func (e ScheduleLastOutcome) Valid() bool {
 	}
 }
 
+// Defines values for Scope.
+const (
+	ScopeAdmin Scope = "admin"
+	ScopeRead  Scope = "read"
+	ScopeWrite Scope = "write"
+)
+
+// Valid indicates whether the value is a known member of the Scope enum.
+func (e Scope) Valid() bool {
+	switch e {
+	case ScopeAdmin:
+		return true
+	case ScopeRead:
+		return true
+	case ScopeWrite:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Selection0.
 const (
 	All Selection0 = "all"
@@ -421,6 +442,34 @@ func (e ListJobsParamsSort) Valid() bool {
 
 // AccountToken defines model for AccountToken.
 type AccountToken = string
+
+// ApiKey defines model for ApiKey.
+type ApiKey struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// ExpiresAt Null when it never does.
+	ExpiresAt *time.Time `json:"expires_at"`
+
+	// Id Example: 5kz1a8q2b7c3d9e
+	Id Id `json:"id"`
+
+	// LastUsedAt Noted to ten minutes.
+	LastUsedAt *time.Time `json:"last_used_at"`
+	Name       string     `json:"name"`
+
+	// Prefix How the key begins.
+	Prefix string  `json:"prefix"`
+	Scopes []Scope `json:"scopes"`
+}
+
+// ApiKeyList defines model for ApiKeyList.
+type ApiKeyList struct {
+	Items      []ApiKey `json:"items"`
+	Page       int      `json:"page"`
+	PerPage    int      `json:"perPage"`
+	TotalItems int      `json:"totalItems"`
+	TotalPages int      `json:"totalPages"`
+}
 
 // Config defines model for Config.
 type Config struct {
@@ -742,6 +791,26 @@ type Link struct {
 	Url       string    `json:"url"`
 }
 
+// NewApiKey defines model for NewApiKey.
+type NewApiKey struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// ExpiresAt Null when it never does.
+	ExpiresAt *time.Time `json:"expires_at"`
+
+	// Id Example: 5kz1a8q2b7c3d9e
+	Id Id `json:"id"`
+
+	// Key The key itself, told only here.
+	Key        string     `json:"key"`
+	LastUsedAt *time.Time `json:"last_used_at"`
+	Name       string     `json:"name"`
+
+	// Prefix How the key begins.
+	Prefix string  `json:"prefix"`
+	Scopes []Scope `json:"scopes"`
+}
+
 // NewJob defines model for NewJob.
 type NewJob struct {
 	// Engine Name of the engine to use; empty for the agent's default.
@@ -789,6 +858,41 @@ type NewTorrentJobSelectFiles string
 
 // NewTorrentJobWaitForQuota defines model for NewTorrentJob.WaitForQuota.
 type NewTorrentJobWaitForQuota string
+
+// OpenSession defines model for OpenSession.
+type OpenSession struct {
+	// Address IP address of the last use, noted to the hour.
+	Address   string    `json:"address"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// Current The session of this request.
+	Current bool `json:"current"`
+
+	// DeviceInfo User-Agent of the browser that signed in.
+	DeviceInfo string `json:"device_info"`
+
+	// ExpiresAt 30 days after the last use.
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// Id Example: 5kz1a8q2b7c3d9e
+	Id Id `json:"id"`
+
+	// LastSeenAt Noted to the hour.
+	LastSeenAt time.Time `json:"last_seen_at"`
+}
+
+// OpenSessionList defines model for OpenSessionList.
+type OpenSessionList struct {
+	Items   []OpenSession `json:"items"`
+	Page    int           `json:"page"`
+	PerPage int           `json:"perPage"`
+
+	// TotalItems -1 when not counted.
+	TotalItems int `json:"totalItems"`
+
+	// TotalPages -1 when not counted.
+	TotalPages int `json:"totalPages"`
+}
 
 // Password defines model for Password.
 type Password = string
@@ -852,6 +956,9 @@ type ScheduleList struct {
 	TotalItems int        `json:"totalItems"`
 	TotalPages int        `json:"totalPages"`
 }
+
+// Scope `read`: see jobs, files and usage, make links, listen. `write`: submit and change jobs, remove files. `admin`: the routes below /admin, of an admin's key. None implies another, and none reaches the account itself.
+type Scope string
 
 // Selection `all`, or indexes from 0 in the metainfo's order.
 type Selection struct {
@@ -945,6 +1052,11 @@ type PerPage = int
 // SkipTotal defines model for skipTotal.
 type SkipTotal = bool
 
+// AcceptAUPJSONBody defines parameters for AcceptAUP.
+type AcceptAUPJSONBody struct {
+	Version string `json:"version"`
+}
+
 // DeleteAccountJSONBody defines parameters for DeleteAccount.
 type DeleteAccountJSONBody struct {
 	Password Password `json:"password"`
@@ -955,6 +1067,14 @@ type ChangeEmailJSONBody struct {
 	// Email Example: ann@example.com
 	Email    Email    `json:"email"`
 	Password Password `json:"password"`
+}
+
+// CreateKeyJSONBody defines parameters for CreateKey.
+type CreateKeyJSONBody struct {
+	// ExpiresAt For ever when left out.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	Name      string     `json:"name"`
+	Scopes    []Scope    `json:"scopes"`
 }
 
 // SignInJSONBody defines parameters for SignIn.
@@ -1003,6 +1123,15 @@ type ResetPasswordJSONBody struct {
 	// Password At least 12 characters, at most 71 bytes, and not easy to guess.
 	Password NewPassword  `json:"password"`
 	Token    AccountToken `json:"token"`
+}
+
+// ListSessionsParams defines parameters for ListSessions.
+type ListSessionsParams struct {
+	Page    *Page    `form:"page,omitempty" json:"page,omitempty"`
+	PerPage *PerPage `form:"perPage,omitempty" json:"perPage,omitempty"`
+
+	// SkipTotal Saves the counting; the totals are -1.
+	SkipTotal *SkipTotal `form:"skipTotal,omitempty" json:"skipTotal,omitempty"`
 }
 
 // VerifyEmailJSONBody defines parameters for VerifyEmail.
@@ -1101,11 +1230,17 @@ type SetUpJSONBody struct {
 	Token    string      `json:"token"`
 }
 
+// AcceptAUPJSONRequestBody defines body for AcceptAUP for application/json ContentType.
+type AcceptAUPJSONRequestBody AcceptAUPJSONBody
+
 // DeleteAccountJSONRequestBody defines body for DeleteAccount for application/json ContentType.
 type DeleteAccountJSONRequestBody DeleteAccountJSONBody
 
 // ChangeEmailJSONRequestBody defines body for ChangeEmail for application/json ContentType.
 type ChangeEmailJSONRequestBody ChangeEmailJSONBody
+
+// CreateKeyJSONRequestBody defines body for CreateKey for application/json ContentType.
+type CreateKeyJSONRequestBody CreateKeyJSONBody
 
 // SignInJSONRequestBody defines body for SignIn for application/json ContentType.
 type SignInJSONRequestBody SignInJSONBody

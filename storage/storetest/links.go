@@ -133,6 +133,9 @@ func (b *bench) putURL(t *testing.T, key string, length int) storage.SignedURL {
 func (b *bench) getURL(t *testing.T, key string, d storage.Delivery) storage.SignedURL {
 	t.Helper()
 	u, err := b.PresignGet(b.ctx, key, d, linkTTL)
+	if origin := b.PublicOrigin(); !strings.HasPrefix(u.URL, origin+"/") {
+		t.Errorf("the public origin is said to be %q, of %s", origin, u.URL)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
