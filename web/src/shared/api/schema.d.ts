@@ -554,6 +554,120 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/auth/accept-aup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept the acceptable-use policy
+         * @description Until its present version (`GET /config`) is accepted, every unsafe route of jobs and files, links among them, answers 403 `aup_required`, to API keys of the user too.
+         *     400 `invalid_input` when `version` is not the present one.
+         */
+        post: operations["acceptAUP"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where I am signed in
+         * @description The one that was used last comes first.
+         */
+        get: operations["listSessions"];
+        put?: never;
+        post?: never;
+        /**
+         * Sign out everywhere else
+         * @description Ends all sessions but this one, with their realtime connections.
+         */
+        delete: operations["endOtherSessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Sign one device out
+         * @description Its realtime connections end with it. Of the session of this request it is the same as signing out.
+         */
+        delete: operations["endSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * My API keys
+         * @description All of them, newest first; there are at most 100.
+         */
+        get: operations["listKeys"];
+        put?: never;
+        /**
+         * Make an API key
+         * @description The answer is the only place where the key is told. It is sent as `Authorization: KEY` or `Authorization: Bearer KEY` and needs no CSRF token. 403 `forbidden` when
+         *     somebody who is no admin asks for the scope `admin`.
+         */
+        post: operations["createKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke an API key
+         * @description Its realtime connections end with it.
+         */
+        delete: operations["deleteKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/schedules": {
         parameters: {
             query?: never;
@@ -922,6 +1036,85 @@ export interface components {
         AccountToken: string;
         /** @description Of the captcha; needed when `turnstile_site_key` of `GET /config` is not empty. */
         TurnstileToken: string;
+        OpenSession: {
+            id: components["schemas"]["Id"];
+            /** @description User-Agent of the browser that signed in. */
+            device_info: string;
+            /** @description IP address of the last use, noted to the hour. */
+            address: string;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description Noted to the hour.
+             */
+            last_seen_at: string;
+            /**
+             * Format: date-time
+             * @description 30 days after the last use.
+             */
+            expires_at: string;
+            /** @description The session of this request. */
+            current: boolean;
+        };
+        OpenSessionList: {
+            page: number;
+            perPage: number;
+            /** @description -1 when not counted. */
+            totalItems: number;
+            /** @description -1 when not counted. */
+            totalPages: number;
+            items: components["schemas"]["OpenSession"][];
+        };
+        /**
+         * @description `read`: see jobs, files and usage, make links, listen. `write`: submit and change jobs, remove files. `admin`: the routes below /admin, of an admin's key. None implies another, and none reaches the account itself.
+         * @enum {string}
+         */
+        Scope: "read" | "write" | "admin";
+        ApiKey: {
+            id: components["schemas"]["Id"];
+            name: string;
+            /** @description How the key begins. */
+            prefix: string;
+            scopes: components["schemas"]["Scope"][];
+            /**
+             * Format: date-time
+             * @description Null when it never does.
+             */
+            expires_at: string | null;
+            /**
+             * Format: date-time
+             * @description Noted to ten minutes.
+             */
+            last_used_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+        };
+        NewApiKey: {
+            id: components["schemas"]["Id"];
+            name: string;
+            /** @description How the key begins. */
+            prefix: string;
+            scopes: components["schemas"]["Scope"][];
+            /**
+             * Format: date-time
+             * @description Null when it never does.
+             */
+            expires_at: string | null;
+            /** Format: date-time */
+            last_used_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** @description The key itself, told only here. */
+            key: string;
+        };
+        ApiKeyList: {
+            page: number;
+            perPage: number;
+            totalItems: number;
+            totalPages: number;
+            items: components["schemas"]["ApiKey"][];
+        };
         Schedule: {
             name: string;
             /** @description Fields of cron in UTC, or `@every 10m` and the like. */
@@ -1707,6 +1900,172 @@ export interface operations {
         };
         responses: {
             /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    acceptAUP: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    version: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Accepted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listSessions: {
+        parameters: {
+            query?: {
+                page?: components["parameters"]["page"];
+                perPage?: components["parameters"]["perPage"];
+                /** @description Saves the counting; the totals are -1. */
+                skipTotal?: components["parameters"]["skipTotal"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of sessions. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenSessionList"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    endOtherSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They have ended. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    endSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has ended. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The keys, without what opens the door. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyList"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    createKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    name: string;
+                    scopes: components["schemas"]["Scope"][];
+                    /**
+                     * Format: date-time
+                     * @description For ever when left out.
+                     */
+                    expires_at?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The key. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewApiKey"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Revoked. */
             204: {
                 headers: {
                     [name: string]: unknown;
