@@ -140,7 +140,7 @@ func newDoctorCommand(app core.App) *cobra.Command {
 			if err := app.RunAllMigrations(); err != nil {
 				return err
 			}
-			store, err := openStore(app, unsigned, unsigned)
+			store, err := openStore(app, unsigned, unsigned, nil)
 			if err != nil {
 				return err
 			}
@@ -161,8 +161,8 @@ func newDoctorCommand(app core.App) *cobra.Command {
 }
 
 // openStore opens the object store that the environment names. The two functions
-// answer where parts are PUT and where people fetch from, for the local kind.
-func openStore(app core.App, partURL, publicURL func() string) (storage.Store, error) {
+// answer where parts are PUT and where people fetch from, and served is told what they fetch, for the local kind.
+func openStore(app core.App, partURL, publicURL func() string, served func(account string, bytes int64)) (storage.Store, error) {
 	secret, err := hooks.LoadSecret(app.DataDir())
 	if err != nil {
 		return nil, err
@@ -173,7 +173,7 @@ func openStore(app core.App, partURL, publicURL func() string) (storage.Store, e
 	}
 	cfg.Local = storage.LocalConfig{
 		Dir: localStoreDir(app.DataDir()), Key: secret.Derive("storage links"),
-		PartURL: partURL, PublicURL: publicURL, Now: time.Now,
+		PartURL: partURL, PublicURL: publicURL, Now: time.Now, Served: served,
 	}
 	store, err := storage.Open(cfg)
 	if err != nil && cfg.Kind != storage.KindLocal { // nothing was sent: the settings are wrong

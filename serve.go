@@ -43,6 +43,7 @@ type server struct {
 	dispatch *dispatch.Dispatcher
 	schedule *schedule.Scheduler
 	mailer   *mail.Mailer
+	meter    *hooks.Meter // of what the local store delivers
 	stop     context.CancelFunc
 	running  sync.WaitGroup // the local agent
 	end      sync.Once
@@ -131,7 +132,8 @@ func (s *server) wire() (err error) {
 	if err != nil {
 		return err
 	}
-	if s.store, err = openStore(s.app, s.agentsURL, s.publicURL); err != nil {
+	s.meter = hooks.NewMeter(s.app, time.Now)
+	if s.store, err = openStore(s.app, s.agentsURL, s.publicURL, s.meter.Served); err != nil {
 		return err
 	}
 	board := progress.NewBoard()
@@ -177,10 +179,23 @@ func (s *server) wire() (err error) {
 func (s *server) scheduleOwn() error {
 	// Objects may be larger than all else together, and what an agent has it fetches again.
 	schedule.ExcludeFromBackups(s.app, "store", "agent")
+	s.schedule.Every("usage", hooks.MeterInterval, func(context.Context) error { return s.meter.Flush() })
+	if err := s.schedule.Add("retention", "*/5 * * * *", s.retain); err != nil {
+		return err
+	}
 	if err := s.schedule.Add("mails", "47 * * * *", s.mailer.Sweep); err != nil {
 		return err
 	}
 	return s.schedule.Add("backup", "30 3 * * *", func(ctx context.Context) error { return schedule.Backup(ctx, s.app, time.Now()) })
+}
+
+// retain removes what plans no longer keep.
+func (s *server) retain(ctx context.Context) error {
+	report, err := hooks.RunRetention(ctx, s.app, time.Now())
+	if report != (hooks.Report{}) {
+		s.logger.Info("retention", "warned", report.Warned, "expired", report.Expired)
+	}
+	return err
 }
 
 // localStore answers the handler of signed local URLs, nil when the store is S3.
@@ -260,6 +275,9 @@ func (s *server) shutdown() {
 	s.dispatch.Stop()
 	s.schedule.Stop()
 	s.mailer.Stop()
+	if err := s.meter.Flush(); err != nil {
+		s.logger.Error("delivered bytes could not be written", "error", err)
+	}
 	os.Remove(agentsURLFile(s.app.DataDir()))
 }
 

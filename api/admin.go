@@ -8,5 +8,6 @@ func (a *API) adminRoutes() []route {
 		a.adminJobRoutes(),
 		a.adminAgentRoutes(),
 		a.adminScheduleRoutes(),
+		a.adminPlanRoutes(),
 	)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/longshore-project/longshore/collections"
+	"github.com/longshore-project/longshore/hooks"
 	"github.com/longshore-project/longshore/progress"
 	"github.com/longshore-project/longshore/storage"
 )
@@ -44,6 +45,9 @@ func (a *API) signFile(e *core.RequestEvent) error {
 	if err != nil {
 		return err
 	}
+	if err := a.countLinks(e, file); err != nil {
+		return err
+	}
 	l, err := a.sign(e, file, in.Disposition == "inline")
 	if err != nil {
 		return err
@@ -65,15 +69,28 @@ func findFile(e *core.RequestEvent) (progress.File, error) {
 	return files[0], nil
 }
 
-// sign answers a link to a file that is whole in the store, which decides whether its type may be shown inline.
-func (a *API) sign(e *core.RequestEvent, f progress.File, inline bool) (link, error) {
-	if !f.IsComplete || f.ObjectKey == "" {
-		return link{}, &collections.Error{
-			Code: collections.CodeFileIncomplete, Message: "The file is not complete yet.", Data: map[string]any{"file_id": f.ID},
+// countLinks counts links to files that are whole in the store against their owner's bandwidth, or refuses them. A local
+// store counts what it delivers itself; what others deliver nobody sees.
+func (a *API) countLinks(e *core.RequestEvent, files ...progress.File) error {
+	linked := make([]hooks.LinkedFile, len(files))
+	for i, f := range files {
+		if !f.IsComplete || f.ObjectKey == "" {
+			return &collections.Error{
+				Code: collections.CodeFileIncomplete, Message: "The file is not complete yet.", Data: map[string]any{"file_id": f.ID},
+			}
 		}
+		linked[i] = hooks.LinkedFile{ID: f.ID, SizeBytes: f.SizeBytes}
 	}
+	if a.Store.Kind() == storage.KindLocal {
+		return hooks.JudgeLinks(e.App, e.Auth.Id, a.Now())
+	}
+	return hooks.ChargeLinks(e.App, e.Auth.Id, a.Now(), linked)
+}
+
+// sign answers a link to a file. The store decides whether its type may be shown inline.
+func (a *API) sign(e *core.RequestEvent, f progress.File, inline bool) (link, error) {
 	url, err := a.Store.PresignGet(e.Request.Context(), f.ObjectKey, storage.Delivery{
-		Filename: path.Base(f.Path), ContentType: f.MimeType, Inline: inline,
+		Filename: path.Base(f.Path), ContentType: f.MimeType, Inline: inline, Account: e.Auth.Id,
 	}, a.LinkTTL)
 	return link{URL: url.URL, ExpiresAt: progress.FormatTime(url.ExpiresAt)}, err
 }
@@ -91,6 +108,9 @@ func (a *API) signJobFiles(e *core.RequestEvent) error {
 	}
 	files, err := filesToSign(e.App, job.Id, in.Files)
 	if err != nil {
+		return err
+	}
+	if err := a.countLinks(e, files...); err != nil {
 		return err
 	}
 	list := page[fileLink]{Page: 1, PerPage: maxLinks, TotalItems: len(files), TotalPages: 1, Items: []fileLink{}}

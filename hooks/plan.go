@@ -134,3 +134,10 @@ func deletePlan(e *core.RecordEvent) error {
 func planInUse(message string) error {
 	return collections.Errorf(collections.CodePlanInUse, "%s", message)
 }
+
+// PlanUsers answers how many users have the plan now by an assignment.
+func PlanUsers(app core.App, planID string) (users int64, err error) {
+	err = app.DB().NewQuery(`SELECT COUNT(DISTINCT user_id) FROM user_plan_assignments WHERE plan_id = {:plan} AND started_at <= {:now}
+		AND (expires_at = '' OR expires_at > {:now})`).Bind(dbx.Params{"plan": planID, "now": stamp(Now(app))}).Row(&users)
+	return users, err
+}

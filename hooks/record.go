@@ -22,8 +22,8 @@ func Bind(app core.App) {
 	app.OnRecordValidate("users", core.CollectionNameSuperusers).BindFunc(judgePassword)
 	app.OnRecordUpdateExecute("users").BindFunc(inTransaction(updateUser))
 	app.OnRecordDeleteExecute("users").BindFunc(inTransaction(deleteUser))
-	bindAudit(app)
 	bindPlans(app)
+	bindAudit(app)
 	app.Store().Set(boundKey, true)
 }
 

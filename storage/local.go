@@ -22,6 +22,10 @@ type LocalConfig struct {
 	Key       []byte           // signs URLs
 	Now       func() time.Time // nil is time.Now
 	Logger    *slog.Logger     // nil is slog.Default()
+
+	// Served is told, while a delivery lasts, how many bytes of it were sent for the account that the link was signed for.
+	// It must not block. nil counts nothing.
+	Served func(account string, bytes int64)
 }
 
 // Local is a Store in a directory, and the HTTP handler behind the URLs it signs. One

@@ -90,6 +90,9 @@ func (k link) values() url.Values {
 	if k.delivery.Inline {
 		q.Set("inline", "1")
 	}
+	if k.delivery.Account != "" {
+		q.Set("account", k.delivery.Account)
+	}
 	return q
 }
 
@@ -132,7 +135,7 @@ func (k *link) read(q url.Values, now time.Time) error {
 	k.upload = q.Get("upload")
 	k.part, _ = strconv.Atoi(q.Get("part"))
 	k.length, _ = strconv.ParseInt(q.Get("length"), 10, 64)
-	k.delivery = Delivery{Filename: q.Get("filename"), ContentType: q.Get("type"), Inline: q.Get("inline") == "1"}
+	k.delivery = Delivery{Filename: q.Get("filename"), ContentType: q.Get("type"), Inline: q.Get("inline") == "1", Account: q.Get("account")}
 	return nil
 }
 

@@ -120,5 +120,6 @@ type SignedURL struct {
 type Delivery struct {
 	Filename    string
 	ContentType string
-	Inline      bool // else attachment
+	Inline      bool   // else attachment
+	Account     string // for whom the link is signed; a store that counts what it delivers counts it for them
 }

@@ -835,6 +835,37 @@ type NewJob struct {
 // NewPassword At least 12 characters, at most 71 bytes, and not easy to guess.
 type NewPassword = string
 
+// NewPlan defines model for NewPlan.
+type NewPlan struct {
+	// BandwidthGb Null is no limit.
+	BandwidthGb *PlanLimit `json:"bandwidth_gb"`
+
+	// MaxFileSizeMb Null is no limit.
+	MaxFileSizeMb *PlanLimit `json:"max_file_size_mb"`
+
+	// MaxJobs Null is no limit.
+	MaxJobs *PlanLimit `json:"max_jobs"`
+
+	// MaxStorageGb Null is no limit.
+	MaxStorageGb *PlanLimit `json:"max_storage_gb"`
+
+	// MetadataMinutes Null is no limit.
+	MetadataMinutes *PlanLimit `json:"metadata_minutes"`
+
+	// Name Example: pro
+	Name     PlanName `json:"name"`
+	Priority *int     `json:"priority,omitempty"`
+
+	// RetentionDays Null is no limit.
+	RetentionDays *PlanLimit `json:"retention_days"`
+
+	// Slots Null is no limit.
+	Slots *PlanLimit `json:"slots"`
+
+	// StallMinutes Null is no limit.
+	StallMinutes *PlanLimit `json:"stall_minutes"`
+}
+
 // NewTorrentJob The same as a form; either `torrent` or `magnet`.
 type NewTorrentJob struct {
 	// Engine Name of the engine to use; empty for the agent's default.
@@ -896,6 +927,123 @@ type OpenSessionList struct {
 
 // Password defines model for Password.
 type Password = string
+
+// Plan defines model for Plan.
+type Plan struct {
+	// BandwidthGb Null is no limit.
+	BandwidthGb *PlanLimit `json:"bandwidth_gb"`
+	CreatedAt   time.Time  `json:"created_at"`
+
+	// Id Example: 5kz1a8q2b7c3d9e
+	Id Id `json:"id"`
+
+	// MaxFileSizeMb Null is no limit.
+	MaxFileSizeMb *PlanLimit `json:"max_file_size_mb"`
+
+	// MaxJobs Null is no limit.
+	MaxJobs *PlanLimit `json:"max_jobs"`
+
+	// MaxStorageGb Null is no limit.
+	MaxStorageGb *PlanLimit `json:"max_storage_gb"`
+
+	// MetadataMinutes Null is no limit.
+	MetadataMinutes *PlanLimit `json:"metadata_minutes"`
+
+	// Name Example: pro
+	Name     PlanName `json:"name"`
+	Priority int      `json:"priority"`
+
+	// RetentionDays Null is no limit.
+	RetentionDays *PlanLimit `json:"retention_days"`
+
+	// Slots Null is no limit.
+	Slots *PlanLimit `json:"slots"`
+
+	// StallMinutes Null is no limit.
+	StallMinutes *PlanLimit `json:"stall_minutes"`
+	UpdatedAt    time.Time  `json:"updated_at"`
+
+	// Users Who have it by an assignment; everybody else has free.
+	Users int `json:"users"`
+}
+
+// PlanChanges defines model for PlanChanges.
+type PlanChanges struct {
+	// BandwidthGb Null is no limit.
+	BandwidthGb *PlanLimit `json:"bandwidth_gb,omitempty"`
+
+	// MaxFileSizeMb Null is no limit.
+	MaxFileSizeMb *PlanLimit `json:"max_file_size_mb,omitempty"`
+
+	// MaxJobs Null is no limit.
+	MaxJobs *PlanLimit `json:"max_jobs,omitempty"`
+
+	// MaxStorageGb Null is no limit.
+	MaxStorageGb *PlanLimit `json:"max_storage_gb,omitempty"`
+
+	// MetadataMinutes Null is no limit.
+	MetadataMinutes *PlanLimit `json:"metadata_minutes,omitempty"`
+
+	// Name Example: pro
+	Name     *PlanName `json:"name,omitempty"`
+	Priority *int      `json:"priority,omitempty"`
+
+	// RetentionDays Null is no limit.
+	RetentionDays *PlanLimit `json:"retention_days,omitempty"`
+
+	// Slots Null is no limit.
+	Slots *PlanLimit `json:"slots,omitempty"`
+
+	// StallMinutes Null is no limit.
+	StallMinutes *PlanLimit `json:"stall_minutes,omitempty"`
+}
+
+// PlanLimit Null is no limit.
+type PlanLimit = int64
+
+// PlanLimits Units: `max_jobs`: jobs that have not ended, at once. `max_storage_gb`: kept and reserved, in GB of 1,000,000,000 bytes. `max_file_size_mb`: of one wanted file, in MB of 1,000,000 bytes. `bandwidth_gb`: bytes out per UTC month, in GB.
+// `retention_days`: for which files are kept after a job has ended. `slots`: jobs of a user that run at once. `metadata_minutes`: for which a job may be without metadata. `stall_minutes`: for which a job may be without new bytes. `priority`: of its jobs; higher runs first.
+type PlanLimits struct {
+	// BandwidthGb Null is no limit.
+	BandwidthGb *PlanLimit `json:"bandwidth_gb"`
+
+	// MaxFileSizeMb Null is no limit.
+	MaxFileSizeMb *PlanLimit `json:"max_file_size_mb"`
+
+	// MaxJobs Null is no limit.
+	MaxJobs *PlanLimit `json:"max_jobs"`
+
+	// MaxStorageGb Null is no limit.
+	MaxStorageGb *PlanLimit `json:"max_storage_gb"`
+
+	// MetadataMinutes Null is no limit.
+	MetadataMinutes *PlanLimit `json:"metadata_minutes"`
+
+	// Name Example: pro
+	Name     PlanName `json:"name"`
+	Priority int      `json:"priority"`
+
+	// RetentionDays Null is no limit.
+	RetentionDays *PlanLimit `json:"retention_days"`
+
+	// Slots Null is no limit.
+	Slots *PlanLimit `json:"slots"`
+
+	// StallMinutes Null is no limit.
+	StallMinutes *PlanLimit `json:"stall_minutes"`
+}
+
+// PlanList defines model for PlanList.
+type PlanList struct {
+	Items      []Plan `json:"items"`
+	Page       int    `json:"page"`
+	PerPage    int    `json:"perPage"`
+	TotalItems int    `json:"totalItems"`
+	TotalPages int    `json:"totalPages"`
+}
+
+// PlanName Example: pro
+type PlanName = string
 
 // Progress defines model for Progress.
 type Progress struct {
@@ -1006,6 +1154,62 @@ type TreeNode struct {
 
 // TurnstileToken Of the captcha; needed when `turnstile_site_key` of `GET /config` is not empty.
 type TurnstileToken = string
+
+// Usage defines model for Usage.
+type Usage struct {
+	BandwidthLimit *int64 `json:"bandwidth_limit"`
+
+	// BandwidthUsed Bytes out by links in this UTC month.
+	BandwidthUsed int64 `json:"bandwidth_used"`
+
+	// JobsActive Jobs that have not ended.
+	JobsActive int    `json:"jobs_active"`
+	JobsLimit  *int64 `json:"jobs_limit"`
+
+	// PeriodEnd When bandwidth is counted anew.
+	PeriodEnd time.Time `json:"period_end"`
+
+	// PeriodStart Begin of the UTC month for which bandwidth is counted.
+	PeriodStart time.Time `json:"period_start"`
+
+	// Plan Units: `max_jobs`: jobs that have not ended, at once. `max_storage_gb`: kept and reserved, in GB of 1,000,000,000 bytes. `max_file_size_mb`: of one wanted file, in MB of 1,000,000 bytes. `bandwidth_gb`: bytes out per UTC month, in GB.
+	// `retention_days`: for which files are kept after a job has ended. `slots`: jobs of a user that run at once. `metadata_minutes`: for which a job may be without metadata. `stall_minutes`: for which a job may be without new bytes. `priority`: of its jobs; higher runs first.
+	Plan PlanLimits `json:"plan"`
+
+	// PlanExpiresAt When free takes its place; null when it does not expire.
+	PlanExpiresAt *time.Time `json:"plan_expires_at"`
+	StorageLimit  *int64     `json:"storage_limit"`
+
+	// StorageUsed Bytes of files that are kept and of those that jobs still fetch.
+	StorageUsed int64 `json:"storage_used"`
+}
+
+// UsageDay defines model for UsageDay.
+type UsageDay struct {
+	// BytesDownloaded From swarms.
+	BytesDownloaded int64 `json:"bytes_downloaded"`
+
+	// BytesServed Out by links.
+	BytesServed int64 `json:"bytes_served"`
+
+	// BytesUploaded To peers.
+	BytesUploaded int64 `json:"bytes_uploaded"`
+
+	// Date The UTC day.
+	Date openapi_types.Date `json:"date"`
+
+	// JobsCount Jobs that were submitted.
+	JobsCount int `json:"jobs_count"`
+}
+
+// UsageDayList defines model for UsageDayList.
+type UsageDayList struct {
+	Items      []UsageDay `json:"items"`
+	Page       int        `json:"page"`
+	PerPage    int        `json:"perPage"`
+	TotalItems int        `json:"totalItems"`
+	TotalPages int        `json:"totalPages"`
+}
 
 // User defines model for User.
 type User struct {
@@ -1229,6 +1433,17 @@ type SetUpJSONBody struct {
 	Password NewPassword `json:"password"`
 	Token    string      `json:"token"`
 }
+
+// ListUsageParams defines parameters for ListUsage.
+type ListUsageParams struct {
+	Days *int `form:"days,omitempty" json:"days,omitempty"`
+}
+
+// CreatePlanJSONRequestBody defines body for CreatePlan for application/json ContentType.
+type CreatePlanJSONRequestBody = NewPlan
+
+// UpdatePlanJSONRequestBody defines body for UpdatePlan for application/json ContentType.
+type UpdatePlanJSONRequestBody = PlanChanges
 
 // AcceptAUPJSONRequestBody defines body for AcceptAUP for application/json ContentType.
 type AcceptAUPJSONRequestBody AcceptAUPJSONBody
