@@ -293,7 +293,7 @@ export interface paths {
         put?: never;
         /**
          * Choose the files of a job that awaits selection
-         * @description 409 `illegal_transition` when it does not wait for one.
+         * @description 409 `illegal_transition` when it does not wait for one, 403 `quota_storage` or `quota_file_size` when what is chosen does not fit into the plan; then the job still waits.
          */
         post: operations["selectFiles"];
         delete?: never;
@@ -357,7 +357,7 @@ export interface paths {
         put?: never;
         /**
          * Links to the complete files of a job
-         * @description At most 1,000 at a time. Without `files`, those of the first 1,000 complete files by path. 409 `file_incomplete` when a named file is not complete.
+         * @description At most 1,000 at a time. Without `files`, those of the first 1,000 complete files by path. 409 `file_incomplete` when a named file is not complete, 403 `quota_bandwidth` when the month's is used up.
          */
         post: operations["signJobFiles"];
         delete?: never;
@@ -379,7 +379,7 @@ export interface paths {
         put?: never;
         /**
          * A link to a file
-         * @description The link needs no session and serves Range requests. 409 `file_incomplete` while the file is not whole in the store; its job may still run.
+         * @description The link needs no session and serves Range requests. 409 `file_incomplete` while the file is not whole in the store; its job may still run. 403 `quota_bandwidth` when the month's is used up.
          *     `inline` is honoured for pictures, sound, video, fonts, plain text and PDF; everything else is always an attachment.
          */
         post: operations["signFile"];
@@ -666,6 +666,91 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What I have used of my plan */
+        get: operations["getUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/usage/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * My figures by UTC day
+         * @description The last days, oldest first, today among them; days on which nothing happened are there too.
+         */
+        get: operations["listUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All plans */
+        get: operations["listPlans"];
+        put?: never;
+        /**
+         * Make a plan
+         * @description 400 `invalid_input` when there is one of that name.
+         */
+        post: operations["createPlan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/plans/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The plan's name or id. */
+                id: components["schemas"]["PlanName"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a plan that nobody has
+         * @description 409 `plan_in_use` when a user has it or an open invite names it, and for free.
+         */
+        delete: operations["deletePlan"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a plan
+         * @description It holds at once for everybody who has the plan: what is above a lower limit stays, and a longer retention takes warnings back. 409 `plan_in_use` for another name of free.
+         */
+        patch: operations["updatePlan"];
         trace?: never;
     };
     "/admin/schedules": {
@@ -1114,6 +1199,146 @@ export interface components {
             totalItems: number;
             totalPages: number;
             items: components["schemas"]["ApiKey"][];
+        };
+        /** @example pro */
+        PlanName: string;
+        /**
+         * Format: int64
+         * @description Null is no limit.
+         */
+        PlanLimit: number | null;
+        /**
+         * @description Units: `max_jobs`: jobs that have not ended, at once. `max_storage_gb`: kept and reserved, in GB of 1,000,000,000 bytes. `max_file_size_mb`: of one wanted file, in MB of 1,000,000 bytes. `bandwidth_gb`: bytes out per UTC month, in GB.
+         *     `retention_days`: for which files are kept after a job has ended. `slots`: jobs of a user that run at once. `metadata_minutes`: for which a job may be without metadata. `stall_minutes`: for which a job may be without new bytes. `priority`: of its jobs; higher runs first.
+         */
+        PlanLimits: {
+            name: components["schemas"]["PlanName"];
+            max_jobs: components["schemas"]["PlanLimit"];
+            max_storage_gb: components["schemas"]["PlanLimit"];
+            max_file_size_mb: components["schemas"]["PlanLimit"];
+            bandwidth_gb: components["schemas"]["PlanLimit"];
+            retention_days: components["schemas"]["PlanLimit"];
+            slots: components["schemas"]["PlanLimit"];
+            metadata_minutes: components["schemas"]["PlanLimit"];
+            stall_minutes: components["schemas"]["PlanLimit"];
+            priority: number;
+        };
+        Plan: {
+            id: components["schemas"]["Id"];
+            name: components["schemas"]["PlanName"];
+            max_jobs: components["schemas"]["PlanLimit"];
+            max_storage_gb: components["schemas"]["PlanLimit"];
+            max_file_size_mb: components["schemas"]["PlanLimit"];
+            bandwidth_gb: components["schemas"]["PlanLimit"];
+            retention_days: components["schemas"]["PlanLimit"];
+            slots: components["schemas"]["PlanLimit"];
+            metadata_minutes: components["schemas"]["PlanLimit"];
+            stall_minutes: components["schemas"]["PlanLimit"];
+            priority: number;
+            /** @description Who have it by an assignment; everybody else has free. */
+            users: number;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        NewPlan: {
+            name: components["schemas"]["PlanName"];
+            max_jobs: components["schemas"]["PlanLimit"];
+            max_storage_gb: components["schemas"]["PlanLimit"];
+            max_file_size_mb: components["schemas"]["PlanLimit"];
+            bandwidth_gb: components["schemas"]["PlanLimit"];
+            retention_days: components["schemas"]["PlanLimit"];
+            slots: components["schemas"]["PlanLimit"];
+            metadata_minutes: components["schemas"]["PlanLimit"];
+            stall_minutes: components["schemas"]["PlanLimit"];
+            priority?: number;
+        };
+        PlanChanges: {
+            name?: components["schemas"]["PlanName"];
+            max_jobs?: components["schemas"]["PlanLimit"];
+            max_storage_gb?: components["schemas"]["PlanLimit"];
+            max_file_size_mb?: components["schemas"]["PlanLimit"];
+            bandwidth_gb?: components["schemas"]["PlanLimit"];
+            retention_days?: components["schemas"]["PlanLimit"];
+            slots?: components["schemas"]["PlanLimit"];
+            metadata_minutes?: components["schemas"]["PlanLimit"];
+            stall_minutes?: components["schemas"]["PlanLimit"];
+            priority?: number;
+        };
+        PlanList: {
+            page: number;
+            perPage: number;
+            totalItems: number;
+            totalPages: number;
+            items: components["schemas"]["Plan"][];
+        };
+        Usage: {
+            plan: components["schemas"]["PlanLimits"];
+            /**
+             * Format: date-time
+             * @description When free takes its place; null when it does not expire.
+             */
+            plan_expires_at: string | null;
+            /**
+             * Format: int64
+             * @description Bytes of files that are kept and of those that jobs still fetch.
+             */
+            storage_used: number;
+            /** Format: int64 */
+            storage_limit: number | null;
+            /**
+             * Format: int64
+             * @description Bytes out by links in this UTC month.
+             */
+            bandwidth_used: number;
+            /** Format: int64 */
+            bandwidth_limit: number | null;
+            /** @description Jobs that have not ended. */
+            jobs_active: number;
+            /** Format: int64 */
+            jobs_limit: number | null;
+            /**
+             * Format: date-time
+             * @description Begin of the UTC month for which bandwidth is counted.
+             */
+            period_start: string;
+            /**
+             * Format: date-time
+             * @description When bandwidth is counted anew.
+             */
+            period_end: string;
+        };
+        UsageDay: {
+            /**
+             * Format: date
+             * @description The UTC day.
+             */
+            date: string;
+            /**
+             * Format: int64
+             * @description From swarms.
+             */
+            bytes_downloaded: number;
+            /**
+             * Format: int64
+             * @description To peers.
+             */
+            bytes_uploaded: number;
+            /**
+             * Format: int64
+             * @description Out by links.
+             */
+            bytes_served: number;
+            /** @description Jobs that were submitted. */
+            jobs_count: number;
+        };
+        UsageDayList: {
+            page: number;
+            perPage: number;
+            totalItems: number;
+            totalPages: number;
+            items: components["schemas"]["UsageDay"][];
         };
         Schedule: {
             name: string;
@@ -2071,6 +2296,146 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getUsage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In bytes; a limit that is null is none. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Usage"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listUsage: {
+        parameters: {
+            query?: {
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The days. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageDayList"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listPlans: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The plans. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanList"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    createPlan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPlan"];
+            };
+        };
+        responses: {
+            /** @description The plan. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plan"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deletePlan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The plan's name or id. */
+                id: components["schemas"]["PlanName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    updatePlan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The plan's name or id. */
+                id: components["schemas"]["PlanName"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanChanges"];
+            };
+        };
+        responses: {
+            /** @description The plan. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plan"];
+                };
             };
             default: components["responses"]["Error"];
         };
