@@ -52,7 +52,7 @@ type node struct {
 // signIn makes the user by the command line and signs in.
 func signIn(t testing.TB, s *server) *client {
 	t.Helper()
-	s.command(t, password+"\n", "user", "upsert", email)
+	s.command(t, password+"\n", "user", "upsert", email, "--plan", "unlimited")
 	c := &client{t: t, url: s.url}
 	c.login()
 	return c
@@ -67,6 +67,19 @@ func (c *client) login() {
 	}
 	c.mustJSON("POST", "/auth/login", map[string]string{"email": email, "password": password}, 200, &out)
 	c.csrf = out.CSRF
+	c.acceptPolicy()
+}
+
+// acceptPolicy does what the app asks for at the first sign-in.
+func (c *client) acceptPolicy() {
+	c.t.Helper()
+	var config struct {
+		AUP struct {
+			Version string `json:"version"`
+		} `json:"aup"`
+	}
+	c.mustJSON("GET", "/config", nil, 200, &config)
+	c.mustJSON("POST", "/auth/accept-aup", map[string]string{"version": config.AUP.Version}, 204, nil)
 }
 
 // call sends a request and answers status and body.

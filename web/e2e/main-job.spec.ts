@@ -19,6 +19,9 @@ test('from the set-up link to the file, byte for byte', async ({ page }) => {
     await page.getByLabel('E-mail').fill(admin.email);
     await page.getByLabel('Password').fill(admin.password);
     await page.getByRole('button', { name: 'Create account and sign in' }).click();
+    await expect(page.getByRole('heading', { name: 'Before you begin' })).toBeVisible();
+    await checkPage(page, 'policy-desktop');
+    await page.getByRole('button', { name: 'I accept' }).click();
     await expect(page.getByRole('heading', { name: 'Nothing here yet' })).toBeVisible();
     await checkPage(page, 'empty-desktop');
   });

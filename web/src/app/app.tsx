@@ -2,7 +2,7 @@ import { QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { Toaster } from 'sonner';
 import { sessionQuery } from '@/features/auth/api/get-session';
-import { onSessionEnded } from '@/shared/api/client';
+import { onPolicyChanged, onSessionEnded } from '@/shared/api/client';
 import { newQueryClient } from './query-client';
 import { newRouter } from './router';
 
@@ -10,6 +10,7 @@ const queryClient = newQueryClient();
 const router = newRouter(queryClient);
 
 onSessionEnded(() => queryClient.setQueryData(sessionQuery.queryKey, null));
+onPolicyChanged(() => void queryClient.invalidateQueries({ queryKey: sessionQuery.queryKey }));
 
 export function App() {
   return (

@@ -6,8 +6,12 @@ import { safePath } from './safe-path';
 import { DashboardPage } from './routes/dashboard-page';
 import { JobPage } from './routes/job-page';
 import { NotFoundPage } from './routes/not-found-page';
+import { PolicyPage } from './routes/policy-page';
+import { RegisterPage } from './routes/register-page';
+import { ResetPage } from './routes/reset-page';
 import { SetupPage } from './routes/setup-page';
 import { SignInPage } from './routes/sign-in-page';
+import { VerifyPage } from './routes/verify-page';
 import { Shell } from './shell';
 
 type Context = { queryClient: QueryClient };
@@ -28,27 +32,49 @@ const indexRoute = createRoute({
 
 const setupRoute = createRoute({ getParentRoute: () => rootRoute, path: '/setup', component: SetupPage });
 
+/** The page that was wanted before another one came between. */
+function wantedPage(search: Record<string, unknown>): { to?: string } {
+  const to = safePath(search.to);
+  return to === undefined ? {} : { to };
+}
+
 const signInRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: '/auth/login',
-  validateSearch: (search: Record<string, unknown>): { to?: string } => {
-    const to = safePath(search.to);
-    return to === undefined ? {} : { to };
-  },
+  validateSearch: wantedPage,
   beforeLoad: async ({ context, search }) => {
-    const user = await context.queryClient.query({ ...sessionQuery, staleTime: 'static' });
-    if (user) throw redirect({ href: search.to ?? '/dashboard', replace: true });
+    const session = await context.queryClient.query({ ...sessionQuery, staleTime: 'static' });
+    if (session) throw redirect({ href: search.to ?? '/dashboard', replace: true });
   },
   component: SignInPage,
 });
 
-/** Everything below it is for people who are signed in. */
+const registerRoute = createRoute({ getParentRoute: () => rootRoute, path: '/auth/register', component: RegisterPage });
+
+const resetRoute = createRoute({ getParentRoute: () => rootRoute, path: '/auth/reset', component: ResetPage });
+
+const verifyRoute = createRoute({ getParentRoute: () => rootRoute, path: '/auth/verify', component: VerifyPage });
+
+const policyRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/auth/policy',
+  validateSearch: wantedPage,
+  beforeLoad: async ({ context, search }) => {
+    const session = await context.queryClient.query({ ...sessionQuery, staleTime: 'static' });
+    if (!session) throw redirect({ to: '/auth/login', search, replace: true });
+    if (session.aup_accepted) throw redirect({ href: search.to ?? '/dashboard', replace: true });
+  },
+  component: PolicyPage,
+});
+
+/** Everything below it is for people who are signed in and have accepted how the service may be used. */
 const signedInRoute = createRoute({
   getParentRoute: () => rootRoute,
   id: 'signed-in',
   beforeLoad: async ({ context, location }) => {
-    const user = await context.queryClient.query({ ...sessionQuery, staleTime: 'static' });
-    if (!user) throw redirect({ to: '/auth/login', search: { to: location.href }, replace: true });
+    const session = await context.queryClient.query({ ...sessionQuery, staleTime: 'static' });
+    if (!session) throw redirect({ to: '/auth/login', search: { to: location.href }, replace: true });
+    if (!session.aup_accepted) throw redirect({ to: '/auth/policy', search: { to: location.href }, replace: true });
   },
   component: Shell,
 });
@@ -61,6 +87,10 @@ const routeTree = rootRoute.addChildren([
   indexRoute,
   setupRoute,
   signInRoute,
+  policyRoute,
+  registerRoute,
+  resetRoute,
+  verifyRoute,
   signedInRoute.addChildren([dashboardRoute, jobRoute]),
 ]);
 

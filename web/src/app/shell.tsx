@@ -3,7 +3,7 @@ import { Outlet, useLocation, useRouter } from '@tanstack/react-router';
 import { Menu } from 'lucide-react';
 import { type RefObject, useEffect, useRef, useState } from 'react';
 import { toast } from 'sonner';
-import { useSession } from '@/features/auth/api/get-session';
+import { usePolicyPends, useSession } from '@/features/auth/api/get-session';
 import { Logo } from '@/shared/ui/logo';
 import { ConnectionIndicator } from './connection-indicator';
 import { useRealtime } from './realtime';
@@ -13,6 +13,7 @@ import { SidebarContent } from './sidebar';
 export function Shell() {
   useRealtime();
   useLeaveWhenSessionEnds();
+  useLeaveWhenPolicyChanges();
   const main = useFocusOnNavigation();
   return (
     <div className="min-h-dvh lg:pl-64">
@@ -85,4 +86,13 @@ function useLeaveWhenSessionEnds(): void {
     toast.info('You are signed out.', { id: 'signed-out' });
     void router.invalidate();
   }, [ended, router]);
+}
+
+/** A policy that changes under an open page is accepted first. */
+function useLeaveWhenPolicyChanges(): void {
+  const pends = usePolicyPends();
+  const router = useRouter();
+  useEffect(() => {
+    if (pends) void router.invalidate();
+  }, [pends, router]);
 }

@@ -2,8 +2,8 @@ import { Link, useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { useSignIn } from '@/features/auth/api/sign-in';
 import { SetupForm } from '@/features/setup/components/setup-form';
-import { setupToken } from '@/features/setup/setup-token';
 import { useConfig } from '@/shared/api/get-config';
+import { linkToken } from '@/shared/browser/link-token';
 import { buttonClass } from '@/shared/ui/button';
 import { Notice } from '@/shared/ui/notice';
 import { Skeleton } from '@/shared/ui/skeleton';
@@ -12,7 +12,7 @@ import { CenteredPage } from '../centered-page';
 const defaultMinPassword = 12;
 
 export function SetupPage() {
-  const [token] = useState(() => setupToken(location.hash));
+  const [token] = useState(() => linkToken(location.hash));
   const [finished, setFinished] = useState(false);
   const { data: config, isPending } = useConfig();
   const signIn = useSignIn();

@@ -1,4 +1,4 @@
-import { getRouteApi } from '@tanstack/react-router';
+import { getRouteApi, Link } from '@tanstack/react-router';
 import { SignInForm } from '@/features/auth/components/sign-in-form';
 import { useConfig } from '@/shared/api/get-config';
 import { Notice } from '@/shared/ui/notice';
@@ -19,7 +19,17 @@ export function SignInPage() {
           </Notice>
         </div>
       )}
-      <SignInForm onSignedIn={() => void navigate({ href: to ?? '/dashboard', replace: true })} />
+      <SignInForm siteKey={config?.turnstile_site_key ?? ''} onSignedIn={() => void navigate({ href: to ?? '/dashboard', replace: true })} />
+      <p className="mt-5 flex justify-between text-sm">
+        <Link to="/auth/reset" className="text-accent hover:underline">
+          Forgot the password?
+        </Link>
+        {config && config.registration !== 'closed' && (
+          <Link to="/auth/register" className="text-accent hover:underline">
+            Create an account
+          </Link>
+        )}
+      </p>
     </CenteredPage>
   );
 }

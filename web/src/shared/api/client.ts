@@ -7,10 +7,16 @@ const baseUrl = `${location.origin}/api/v1`;
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 let sessionEnded: () => void = () => undefined;
+let policyChanged: () => void = () => undefined;
 
 /** Names what happens when the server no longer knows the session. */
 export function onSessionEnded(handler: () => void): void {
   sessionEnded = handler;
+}
+
+/** Names what happens when the acceptable-use policy is to be accepted anew. */
+export function onPolicyChanged(handler: () => void): void {
+  policyChanged = handler;
 }
 
 /** Every route of the API, typed by openapi.yaml. Pass the promise of a call to `unwrap`. */
@@ -21,8 +27,10 @@ type Answer<T> = { data?: T; error?: unknown; response: Response };
 /** Answers the body, or throws an ApiError. */
 export async function unwrap<T>(call: Promise<Answer<T>>): Promise<T> {
   const { data, error, response } = await call;
-  if (!response.ok) throw toApiError(response.status, error);
-  return data as T;
+  if (response.ok) return data as T;
+  const refusal = toApiError(response.status, error);
+  if (refusal.code === 'aup_required') policyChanged();
+  throw refusal;
 }
 
 async function send(request: Request): Promise<Response> {

@@ -5,7 +5,7 @@ import { beginSession } from '../lib/session-cache';
 
 export function useSignOut() {
   const client = useQueryClient();
-  return useMutation({ mutationFn: signOut, onSuccess: () => beginSession(client, null, '') });
+  return useMutation({ mutationFn: signOut, onSuccess: () => beginSession(client, null) });
 }
 
 async function signOut(): Promise<void> {

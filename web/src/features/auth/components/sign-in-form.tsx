@@ -1,14 +1,22 @@
-import { ApiError } from '@/shared/api/error';
+import { useState } from 'react';
 import { Button } from '@/shared/ui/button';
 import { Field } from '@/shared/ui/field';
 import { Notice } from '@/shared/ui/notice';
 import { useSignIn } from '../api/sign-in';
+import { Turnstile } from './turnstile';
 
-export function SignInForm({ onSignedIn }: { onSignedIn: () => void }) {
+type SignInFormProps = { siteKey: string; onSignedIn: () => void };
+
+export function SignInForm({ siteKey, onSignedIn }: SignInFormProps) {
+  const [captcha, setCaptcha] = useState<string>();
   const signIn = useSignIn();
   const submit = (form: FormData) => {
     signIn.mutate(
-      { email: text(form, 'email').trim(), password: text(form, 'password') },
+      {
+        email: text(form, 'email').trim(),
+        password: text(form, 'password'),
+        ...(captcha !== undefined && { turnstile_token: captcha }),
+      },
       { onSuccess: onSignedIn },
     );
   };
@@ -23,11 +31,12 @@ export function SignInForm({ onSignedIn }: { onSignedIn: () => void }) {
     >
       {signIn.error && (
         <Notice tone="bad" role="alert">
-          {signIn.error instanceof ApiError ? signIn.error.message : 'Signing in failed. Try again.'}
+          {signIn.error.message}
         </Notice>
       )}
       <Field label="E-mail" name="email" type="email" autoComplete="username" required maxLength={255} />
       <Field label="Password" name="password" type="password" autoComplete="current-password" required maxLength={255} />
+      <Turnstile siteKey={siteKey} onToken={setCaptcha} />
       <Button type="submit" variant="primary" className="mt-2" busy={signIn.isPending}>
         Sign in
       </Button>

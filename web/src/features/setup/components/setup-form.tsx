@@ -1,7 +1,8 @@
 import { useState } from 'react';
-import { ApiError } from '@/shared/api/error';
+import { ApiError, fieldError } from '@/shared/api/error';
 import { Button } from '@/shared/ui/button';
 import { Field } from '@/shared/ui/field';
+import { missingCharacters, NewPasswordField } from '@/shared/ui/new-password-field';
 import { Notice } from '@/shared/ui/notice';
 import { useSetUp } from '../api/set-up';
 
@@ -17,7 +18,6 @@ export function SetupForm({ token, minPassword, onDone }: SetupFormProps) {
   const [password, setPassword] = useState('');
   const [leaving, setLeaving] = useState(false);
   const setUp = useSetUp();
-  const missing = minPassword - Array.from(password).length;
 
   const submit = () => {
     setUp.mutate(
@@ -37,7 +37,7 @@ export function SetupForm({ token, minPassword, onDone }: SetupFormProps) {
       className="flex flex-col gap-3"
       onSubmit={(event) => {
         event.preventDefault();
-        if (missing <= 0) submit();
+        if (missingCharacters(password, minPassword) === 0) submit();
       }}
     >
       {setUp.error && (
@@ -55,30 +55,10 @@ export function SetupForm({ token, minPassword, onDone }: SetupFormProps) {
         error={fieldError(setUp.error, 'email')}
         onChange={(event) => setEmail(event.target.value)}
       />
-      <Field
-        label="Password"
-        type="password"
-        autoComplete="new-password"
-        required
-        minLength={minPassword}
-        maxLength={71}
-        value={password}
-        error={fieldError(setUp.error, 'password')}
-        hint={passwordHint(password, missing, minPassword)}
-        onChange={(event) => setPassword(event.target.value)}
-      />
+      <NewPasswordField min={minPassword} value={password} error={fieldError(setUp.error, 'password')} onChange={setPassword} />
       <Button type="submit" variant="primary" busy={setUp.isPending || leaving}>
         Create account and sign in
       </Button>
     </form>
   );
-}
-
-function passwordHint(password: string, missing: number, min: number): string {
-  if (password === '') return `At least ${min} characters. A few random words do well.`;
-  return missing > 0 ? `${missing} more ${missing === 1 ? 'character' : 'characters'} to go.` : 'Long enough.';
-}
-
-function fieldError(error: unknown, name: string): string | undefined {
-  return error instanceof ApiError ? error.field(name) : undefined;
 }

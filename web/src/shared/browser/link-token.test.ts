@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { setupToken } from './setup-token';
+import { linkToken } from './link-token';
 
 test.each([
   ['with the sign', '#token=abc-DEF_1', 'abc-DEF_1'],
@@ -9,5 +9,5 @@ test.each([
   ['missing', '#', ''],
   ['nothing at all', '', ''],
 ])('the token is read: %s', (_name, hash, token) => {
-  expect(setupToken(hash)).toBe(token);
+  expect(linkToken(hash)).toBe(token);
 });
