@@ -24,7 +24,7 @@ const (
 	resetPage  = "/auth/reset#token="
 	verifyPage = "/auth/verify-email#token="
 	signInPage = "/auth/login"
-	forgotPage = "/auth/forgot"
+	forgotPage = "/auth/reset"
 	jobPage    = "/dashboard/"
 )
 

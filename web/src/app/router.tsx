@@ -53,7 +53,7 @@ const registerRoute = createRoute({ getParentRoute: () => rootRoute, path: '/aut
 
 const resetRoute = createRoute({ getParentRoute: () => rootRoute, path: '/auth/reset', component: ResetPage });
 
-const verifyRoute = createRoute({ getParentRoute: () => rootRoute, path: '/auth/verify', component: VerifyPage });
+const verifyRoute = createRoute({ getParentRoute: () => rootRoute, path: '/auth/verify-email', component: VerifyPage });
 
 const policyRoute = createRoute({
   getParentRoute: () => rootRoute,

@@ -30,6 +30,10 @@ export function eventText(event: JobEvent): string {
       return readyText(payload.files);
     case 'retry':
       return 'Trying again';
+    case 'expired':
+      return 'Files removed: their time was over';
+    default:
+      return String(event.event_type);
   }
 }
 
