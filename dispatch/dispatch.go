@@ -45,13 +45,14 @@ type Dispatcher struct {
 	issuer string
 	client *http.Client
 
-	ctx  context.Context // ends with Stop
-	stop context.CancelFunc
-	work sync.WaitGroup
-	wake chan struct{} // the queue may have changed
-	reap chan struct{} // an object may be deleting
-	fin  *finisher
-	wait *waiters
+	ctx   context.Context // ends with Stop
+	stop  context.CancelFunc
+	work  sync.WaitGroup
+	wake  chan struct{} // the queue may have changed
+	reap  chan struct{} // an object may be deleting
+	block chan struct{} // the blocklist may have grown
+	fin   *finisher
+	wait  *waiters
 
 	// The pump's own.
 	looked time.Time       // at the queue
@@ -61,6 +62,8 @@ type Dispatcher struct {
 	mu     sync.Mutex
 	leases map[string]*lease // by job
 	agents map[string]*agent // by id
+
+	blocked blockState // as of the last look
 }
 
 // New answers a Dispatcher that does nothing before Start but enrol and authenticate agents.
@@ -68,7 +71,7 @@ func New(cfg Config) (*Dispatcher, error) {
 	setDefaults(&cfg)
 	d := &Dispatcher{
 		Config: cfg, client: newClient(),
-		wake: make(chan struct{}, 1), reap: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), reap: make(chan struct{}, 1), block: make(chan struct{}, 1),
 		leases: map[string]*lease{}, agents: map[string]*agent{},
 	}
 	d.key = ed25519.NewKeyFromSeed(cfg.Secret.Derive("agent tokens"))
@@ -123,6 +126,7 @@ func (d *Dispatcher) Start(ctx context.Context) error {
 	d.work.Go(d.fin.loop)
 	d.work.Go(d.reapLoop)
 	d.work.Go(d.wait.loop)
+	d.work.Go(d.heedBlocklist)
 	poke(d.reap)
 	return d.startSweeps()
 }

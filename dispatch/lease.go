@@ -90,6 +90,9 @@ func (d *Dispatcher) sweepLeases() error {
 	if err := d.loadAgents(); err != nil {
 		return err
 	}
+	if err := d.lookAtBlocklist(); err != nil {
+		return err
+	}
 	if err := d.reconcile(); err != nil {
 		return err
 	}

@@ -31,11 +31,13 @@ func (d *Dispatcher) listen() {
 	agents := func(*core.Record) { d.agentsChanged() }
 	on(d.App.OnRecordAfterUpdateSuccess("agents"), agentHook, agents)
 	on(d.App.OnRecordAfterDeleteSuccess("agents"), agentHook, agents)
+	on(d.App.OnRecordAfterCreateSuccess("blocklist"), blocklistHook, d.blocklistChanged)
+	on(d.App.OnRecordAfterUpdateSuccess("blocklist"), blocklistHook, d.blocklistChanged)
 }
 
 func (d *Dispatcher) deafen() {
-	d.App.OnRecordAfterCreateSuccess().Unbind(jobHook)
-	d.App.OnRecordAfterUpdateSuccess().Unbind(jobHook, agentHook)
+	d.App.OnRecordAfterCreateSuccess().Unbind(jobHook, blocklistHook)
+	d.App.OnRecordAfterUpdateSuccess().Unbind(jobHook, agentHook, blocklistHook)
 	d.App.OnRecordAfterDeleteSuccess().Unbind(jobHook, agentHook)
 }
 

@@ -81,6 +81,7 @@ func (d *Dispatcher) receive(job *core.Record, attempt int64, m *collections.Met
 		}
 		job.Set("torrent_id", torrent.Id)
 		job.Set("name", m.Name)
+		job.Set("infohash_v2", m.InfohashV2)
 		job.Set("size_bytes", SelectedSize(m, selectionOf(job)))
 		if job.GetString("status") == string(collections.StatusFetchingMetadata) {
 			goOn(job)

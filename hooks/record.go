@@ -22,6 +22,7 @@ func Bind(app core.App) {
 	app.OnRecordValidate("users", core.CollectionNameSuperusers).BindFunc(judgePassword)
 	app.OnRecordUpdateExecute("users").BindFunc(inTransaction(updateUser))
 	app.OnRecordDeleteExecute("users").BindFunc(inTransaction(deleteUser))
+	bindBlocklist(app)
 	bindPlans(app)
 	bindAudit(app)
 	app.Store().Set(boundKey, true)

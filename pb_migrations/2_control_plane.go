@@ -19,7 +19,7 @@ func init() {
 // createControlPlane adds accounts, plans, quotas, policy and schedules to the tables of the main job.
 func createControlPlane(app core.App) error {
 	for _, step := range []func(core.App) error{
-		createPlans, createAccountTables, createPolicyTables, createUsageTables, createSettings, widenJobs, indexUsage, widenFiles, widenRemovals, countJobs, movePlans,
+		createPlans, createAccountTables, createPolicyTables, createUsageTables, createSettings, widenJobs, indexInfohashes, indexUsage, widenFiles, widenRemovals, countJobs, movePlans,
 	} {
 		if err := step(app); err != nil {
 			return err
@@ -171,6 +171,21 @@ func widenJobs(app core.App) error {
 		"idx_jobs_dead":      "(created_at, id) WHERE dead_letter = TRUE",
 		"idx_jobs_agent":     "(agent_id, status) WHERE agent_id != ''",
 	})
+}
+
+// indexInfohashes lets a torrent that is blocked be found by either of its infohashes, in jobs of an earlier release too.
+func indexInfohashes(app core.App) error {
+	jobs, err := app.FindCollectionByNameOrId("jobs")
+	if err != nil {
+		return err
+	}
+	jobs.AddIndex("idx_jobs_infohash", false, "infohash", "")
+	jobs.AddIndex("idx_jobs_infohash_v2", false, "infohash_v2", "infohash_v2 != ''")
+	if err := app.Save(jobs); err != nil {
+		return err
+	}
+	_, err = app.NonconcurrentDB().NewQuery(`UPDATE jobs SET infohash_v2 = COALESCE((SELECT infohash_v2 FROM torrents WHERE torrents.id = jobs.torrent_id), '')`).Execute()
+	return err
 }
 
 // indexUsage covers what quotas and retention ask of jobs.
