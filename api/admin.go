@@ -7,6 +7,8 @@ func (a *API) adminRoutes() []route {
 	return slices.Concat(
 		a.adminJobRoutes(),
 		a.adminAgentRoutes(),
+		a.adminBlocklistRoutes(),
+		a.adminAuditRoutes(),
 		a.adminScheduleRoutes(),
 		a.adminPlanRoutes(),
 	)

@@ -45,6 +45,9 @@ func (a *API) signFile(e *core.RequestEvent) error {
 	if err != nil {
 		return err
 	}
+	if err := hooks.RefuseBlocked(e.App, file.JobID); err != nil {
+		return err
+	}
 	if err := a.countLinks(e, file); err != nil {
 		return err
 	}
@@ -104,6 +107,9 @@ func (a *API) signJobFiles(e *core.RequestEvent) error {
 	}
 	job, err := findJob(e)
 	if err != nil {
+		return err
+	}
+	if err := hooks.RefuseBlocked(e.App, job.Id); err != nil {
 		return err
 	}
 	files, err := filesToSign(e.App, job.Id, in.Files)
