@@ -11,6 +11,33 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for AuditRowActorKind.
+const (
+	AuditRowActorKindKey       AuditRowActorKind = "key"
+	AuditRowActorKindNobody    AuditRowActorKind = "nobody"
+	AuditRowActorKindSuperuser AuditRowActorKind = "superuser"
+	AuditRowActorKindSystem    AuditRowActorKind = "system"
+	AuditRowActorKindUser      AuditRowActorKind = "user"
+)
+
+// Valid indicates whether the value is a known member of the AuditRowActorKind enum.
+func (e AuditRowActorKind) Valid() bool {
+	switch e {
+	case AuditRowActorKindKey:
+		return true
+	case AuditRowActorKindNobody:
+		return true
+	case AuditRowActorKindSuperuser:
+		return true
+	case AuditRowActorKindSystem:
+		return true
+	case AuditRowActorKindUser:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ConfigRegistration.
 const (
 	Closed ConfigRegistration = "closed"
@@ -471,6 +498,73 @@ type ApiKeyList struct {
 	TotalPages int      `json:"totalPages"`
 }
 
+// AuditPage defines model for AuditPage.
+type AuditPage struct {
+	Items []AuditRow `json:"items"`
+
+	// Next For `cursor`; null on the last page.
+	Next *string `json:"next"`
+}
+
+// AuditRow defines model for AuditRow.
+type AuditRow struct {
+	// Action What the request was for; what went along with it is named `collection.create`, `.update` or `.delete`.
+	Action string `json:"action"`
+
+	// ActorEmail Empty when the account is gone.
+	ActorEmail string `json:"actor_email"`
+
+	// ActorId Of the user or superuser; empty for nobody and the system.
+	ActorId   string            `json:"actor_id"`
+	ActorKind AuditRowActorKind `json:"actor_kind"`
+	Address   string            `json:"address"`
+	CreatedAt time.Time         `json:"created_at"`
+
+	// Id Example: 5kz1a8q2b7c3d9e
+	Id Id `json:"id"`
+
+	// Metadata `changes` has the old and new values by field, cut to 256 bytes; secrets are `***`.
+	Metadata *map[string]interface{} `json:"metadata"`
+
+	// RequestId The X-Request-Id, also in the log and in the job.
+	RequestId string `json:"request_id"`
+	TargetId  string `json:"target_id"`
+
+	// TargetType A collection.
+	TargetType string `json:"target_type"`
+}
+
+// AuditRowActorKind defines model for AuditRow.ActorKind.
+type AuditRowActorKind string
+
+// Block defines model for Block.
+type Block struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// CreatedBy The id of the admin or superuser; empty when the system did it.
+	CreatedBy string `json:"created_by"`
+
+	// Id Example: 5kz1a8q2b7c3d9e
+	Id Id `json:"id"`
+
+	// Infohash In lower-case hexadecimal.
+	Infohash string `json:"infohash"`
+	Reason   string `json:"reason"`
+}
+
+// BlocklistPage defines model for BlocklistPage.
+type BlocklistPage struct {
+	Items   []Block `json:"items"`
+	Page    int     `json:"page"`
+	PerPage int     `json:"perPage"`
+
+	// TotalItems -1 when not counted.
+	TotalItems int `json:"totalItems"`
+
+	// TotalPages -1 when not counted.
+	TotalPages int `json:"totalPages"`
+}
+
 // Config defines model for Config.
 type Config struct {
 	Aup struct {
@@ -809,6 +903,13 @@ type NewApiKey struct {
 	// Prefix How the key begins.
 	Prefix string  `json:"prefix"`
 	Scopes []Scope `json:"scopes"`
+}
+
+// NewBlock defines model for NewBlock.
+type NewBlock struct {
+	// Infohash 40 hexadecimal digits or 32 of base32; of version 2 64 hexadecimal digits, perhaps with 1220 before them.
+	Infohash string  `json:"infohash"`
+	Reason   *string `json:"reason,omitempty"`
 }
 
 // NewJob defines model for NewJob.
@@ -1256,6 +1357,37 @@ type PerPage = int
 // SkipTotal defines model for skipTotal.
 type SkipTotal = bool
 
+// ListAuditParams defines parameters for ListAudit.
+type ListAuditParams struct {
+	// Actor The id of a user or superuser, or a kind of actor.
+	Actor *string `form:"actor,omitempty" json:"actor,omitempty"`
+
+	// Action Exactly this one, such as `user.update`, or all that begin with it when it ends with a dot.
+	Action     *string `form:"action,omitempty" json:"action,omitempty"`
+	TargetType *string `form:"target_type,omitempty" json:"target_type,omitempty"`
+	TargetId   *string `form:"target_id,omitempty" json:"target_id,omitempty"`
+	RequestId  *string `form:"request_id,omitempty" json:"request_id,omitempty"`
+
+	// After Made at this time or later.
+	After *time.Time `form:"after,omitempty" json:"after,omitempty"`
+
+	// Before Made before this time.
+	Before  *time.Time `form:"before,omitempty" json:"before,omitempty"`
+	Cursor  *string    `form:"cursor,omitempty" json:"cursor,omitempty"`
+	PerPage *PerPage   `form:"perPage,omitempty" json:"perPage,omitempty"`
+}
+
+// ListBlocklistParams defines parameters for ListBlocklist.
+type ListBlocklistParams struct {
+	// Search Part of the infohash or the reason, in any case.
+	Search  *string  `form:"search,omitempty" json:"search,omitempty"`
+	Page    *Page    `form:"page,omitempty" json:"page,omitempty"`
+	PerPage *PerPage `form:"perPage,omitempty" json:"perPage,omitempty"`
+
+	// SkipTotal Saves the counting; the totals are -1.
+	SkipTotal *SkipTotal `form:"skipTotal,omitempty" json:"skipTotal,omitempty"`
+}
+
 // AcceptAUPJSONBody defines parameters for AcceptAUP.
 type AcceptAUPJSONBody struct {
 	Version string `json:"version"`
@@ -1438,6 +1570,9 @@ type SetUpJSONBody struct {
 type ListUsageParams struct {
 	Days *int `form:"days,omitempty" json:"days,omitempty"`
 }
+
+// BlockInfohashJSONRequestBody defines body for BlockInfohash for application/json ContentType.
+type BlockInfohashJSONRequestBody = NewBlock
 
 // CreatePlanJSONRequestBody defines body for CreatePlan for application/json ContentType.
 type CreatePlanJSONRequestBody = NewPlan
