@@ -753,6 +753,74 @@ export interface paths {
         patch: operations["updatePlan"];
         trace?: never;
     };
+    "/admin/blocklist": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Torrents that are refused
+         * @description Newest first.
+         */
+        get: operations["listBlocklist"];
+        put?: never;
+        /**
+         * Refuse a torrent from now on
+         * @description Jobs of it that have not ended fail with `infohash_blocked`, and files that it stored are no longer handed out. An infohash that is on the list already is answered with 200 and
+         *     stays as it is.
+         */
+        post: operations["blockInfohash"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/blocklist/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        /** One entry of the blocklist */
+        get: operations["getBlock"];
+        put?: never;
+        post?: never;
+        /**
+         * Take a torrent off the blocklist
+         * @description Jobs that it ended stay as they are; they can be tried again.
+         */
+        delete: operations["unblockInfohash"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who changed what
+         * @description Newest first. Go on with `cursor`, the `next` of the answer before; it neither skips nor repeats a row when others come.
+         */
+        get: operations["listAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/schedules": {
         parameters: {
             query?: never;
@@ -1339,6 +1407,56 @@ export interface components {
             totalItems: number;
             totalPages: number;
             items: components["schemas"]["UsageDay"][];
+        };
+        NewBlock: {
+            /** @description 40 hexadecimal digits or 32 of base32; of version 2 64 hexadecimal digits, perhaps with 1220 before them. */
+            infohash: string;
+            reason?: string;
+        };
+        Block: {
+            id: components["schemas"]["Id"];
+            /** @description In lower-case hexadecimal. */
+            infohash: string;
+            reason: string;
+            /** @description The id of the admin or superuser; empty when the system did it. */
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+        };
+        BlocklistPage: {
+            page: number;
+            perPage: number;
+            /** @description -1 when not counted. */
+            totalItems: number;
+            /** @description -1 when not counted. */
+            totalPages: number;
+            items: components["schemas"]["Block"][];
+        };
+        AuditRow: {
+            id: components["schemas"]["Id"];
+            /** @description Of the user or superuser; empty for nobody and the system. */
+            actor_id: string;
+            /** @enum {string} */
+            actor_kind: "user" | "key" | "superuser" | "nobody" | "system";
+            /** @description Empty when the account is gone. */
+            actor_email: string;
+            /** @description What the request was for; what went along with it is named `collection.create`, `.update` or `.delete`. */
+            action: string;
+            /** @description A collection. */
+            target_type: string;
+            target_id: string;
+            /** @description `changes` has the old and new values by field, cut to 256 bytes; secrets are `***`. */
+            metadata: Record<string, never> | null;
+            /** @description The X-Request-Id, also in the log and in the job. */
+            request_id: string;
+            address: string;
+            /** Format: date-time */
+            created_at: string;
+        };
+        AuditPage: {
+            items: components["schemas"]["AuditRow"][];
+            /** @description For `cursor`; null on the last page. */
+            next: string | null;
         };
         Schedule: {
             name: string;
@@ -2435,6 +2553,147 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Plan"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listBlocklist: {
+        parameters: {
+            query?: {
+                /** @description Part of the infohash or the reason, in any case. */
+                search?: string;
+                page?: components["parameters"]["page"];
+                perPage?: components["parameters"]["perPage"];
+                /** @description Saves the counting; the totals are -1. */
+                skipTotal?: components["parameters"]["skipTotal"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of the blocklist. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlocklistPage"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    blockInfohash: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBlock"];
+            };
+        };
+        responses: {
+            /** @description It was on the list already. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Block"];
+                };
+            };
+            /** @description It is on the list now. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Block"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getBlock: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The entry. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Block"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    unblockInfohash: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is off the list. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listAudit: {
+        parameters: {
+            query?: {
+                /** @description The id of a user or superuser, or a kind of actor. */
+                actor?: string;
+                /** @description Exactly this one, such as `user.update`, or all that begin with it when it ends with a dot. */
+                action?: string;
+                target_type?: string;
+                target_id?: string;
+                request_id?: string;
+                /** @description Made at this time or later. */
+                after?: string;
+                /** @description Made before this time. */
+                before?: string;
+                cursor?: string;
+                perPage?: components["parameters"]["perPage"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Rows of the audit. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
                 };
             };
             default: components["responses"]["Error"];
