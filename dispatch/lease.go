@@ -2,11 +2,14 @@ package dispatch
 
 import (
 	"cmp"
+	"errors"
 	"time"
 
+	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/longshore-project/longshore/collections"
+	"github.com/longshore-project/longshore/hooks"
 )
 
 // lease is an attempt that an agent holds. Dispatcher.mu guards it.
@@ -21,9 +24,11 @@ type lease struct {
 	bestDone               int64     // the most done bytes on record
 	knownDone, knownStored int64     // figures at its begin, below which an agent that still looks at its data does not bring them
 	retries                int
-	needStored             bool  // the next reply carries the whole account of the store
-	storedSeq              int64 // of the last report whose reply did
-	standing               bool  // a verdict of this attempt is on the board
+	needStored             bool      // the next reply carries the whole account of the store
+	storedSeq              int64     // of the last report whose reply did
+	standing               bool      // a verdict of this attempt is on the board
+	progressed             time.Time // when something new last came, less the time that it did not run
+	seen                   sighting
 	last                   collections.Progress
 }
 
@@ -42,6 +47,9 @@ func (l *lease) follow(job *core.Record) {
 	l.status = collections.Status(job.GetString("status"))
 	l.size, l.retries = job.GetInt64("size_bytes"), job.GetInt("retries")
 	l.bestDone = max(l.bestDone, job.GetInt64("done_bytes"))
+	if at := job.GetDateTime("progressed_at").Time(); at.After(l.progressed) {
+		l.progressed = at
+	}
 }
 
 // live answers the figures for browsers.
@@ -59,16 +67,37 @@ func (l *lease) of(job *core.Record) bool {
 		l.agentID == job.GetString("agent_id") && l.agentStart == job.GetString("agent_start")
 }
 
-// reviveLeases gives every running job's agent its full time, because it was the control plane that was away.
+// reviveLeases gives every running job's agent its full time, because it was the control plane that was away. That time is no
+// time without progress either: what the rows say of it is moved on.
 func (d *Dispatcher) reviveLeases() error {
 	jobs, err := d.runningJobs()
 	if err != nil {
+		return err
+	}
+	if err := hooks.InTransaction(d.App, func(tx core.App) error { return d.skipAbsence(tx, jobs) }); err != nil {
 		return err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, job := range jobs {
 		d.adopt(job)
+	}
+	return nil
+}
+
+func (d *Dispatcher) skipAbsence(tx core.App, jobs []*core.Record) error {
+	for _, job := range jobs {
+		until, progressed := job.GetDateTime("lease_until").Time(), job.GetDateTime("progressed_at").Time()
+		absent := d.Now().Sub(until.Add(-d.Lease))
+		if until.IsZero() || progressed.IsZero() || absent <= 0 {
+			continue
+		}
+		job.Set("progressed_at", progressed.Add(absent))
+		_, err := exec(tx, `UPDATE jobs SET progressed_at = {:progressed}, lease_until = {:until} WHERE id = {:id} AND attempt = {:attempt} AND lease_until != ''`,
+			dbx.Params{"id": job.Id, "attempt": job.GetInt64("attempt"), "progressed": job.GetString("progressed_at"), "until": stamp(d.Now().Add(d.Lease))})
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -99,7 +128,7 @@ func (d *Dispatcher) sweepLeases() error {
 	for _, l := range d.silent() {
 		d.endAttempt(d.App, l.jobID, l.attempt, ending{code: collections.CodeAgentLost, message: "The agent fell silent.", counted: true})
 	}
-	return d.completeUploaded()
+	return errors.Join(d.enforceLimits(), d.endSelections(), d.completeUploaded())
 }
 
 func (d *Dispatcher) silent() []lease {

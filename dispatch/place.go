@@ -174,6 +174,9 @@ func (d *Dispatcher) lend(a *agent, jobID string, metainfo bool) (*core.Record, 
 		job.Set("agent_start", start)
 		job.Set("lease_until", stamp(until))
 		d.setKnown(job, holds)
+		if job.GetString("progressed_at") == "" {
+			job.Set("progressed_at", stamp(d.Now()))
+		}
 		job.Set("error", "")
 		job.Set("error_code", "")
 		return nil

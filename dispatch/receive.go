@@ -84,6 +84,7 @@ func (d *Dispatcher) receive(job *core.Record, attempt int64, m *collections.Met
 		job.Set("infohash_v2", m.InfohashV2)
 		job.Set("size_bytes", SelectedSize(m, selectionOf(job)))
 		if job.GetString("status") == string(collections.StatusFetchingMetadata) {
+			gotOn(job, d.Now())
 			goOn(job)
 		}
 		if err := d.admit(tx, job, m); err != nil {

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
@@ -130,12 +131,12 @@ func (d *Dispatcher) writeEntry(tx core.App, a *agent, startID string, e *entry)
 
 // advance sets the fields of a running job that the entry changes.
 func (d *Dispatcher) advance(tx core.App, job *core.Record, e *entry) error {
-	progressed := e.parts.new > 0 || e.DoneBytes > job.GetInt64("done_bytes")
+	progressed := e.parts.new > 0 || e.DoneBytes > job.GetInt64("done_bytes") || e.StoredBytes > job.GetInt64("stored_bytes")
 	job.Set("done_bytes", max(e.DoneBytes, e.lease.knownDone))
 	job.Set("stored_bytes", max(e.StoredBytes, e.lease.knownStored))
 	job.Set("lease_until", stamp(d.Now().Add(d.Lease)))
 	if progressed {
-		job.Set("retries", 0)
+		gotOn(job, d.grewAt(e))
 	}
 	switch e.State {
 	case collections.AgentUploading:
@@ -148,6 +149,21 @@ func (d *Dispatcher) advance(tx core.App, job *core.Record, e *entry) error {
 		return d.leave(tx, job, ending{code: e.Code, message: e.Message, later: true})
 	}
 	return nil
+}
+
+func grew(is, was *collections.Progress) bool {
+	return is.DoneBytes > was.DoneBytes || is.StoredBytes > was.StoredBytes
+}
+
+// grewAt answers when the bytes came that the row does not know of.
+func (d *Dispatcher) grewAt(e *entry) time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l := e.lease
+	if is := l.live(e.JobReport, d.Now()); e.parts.new == 0 && !grew(&is, &l.last) && !l.progressed.IsZero() {
+		return l.progressed
+	}
+	return d.Now()
 }
 
 func failureCode(code collections.Code) collections.Code {
@@ -199,7 +215,12 @@ func (d *Dispatcher) renew(e *entry) {
 		l.written = d.Now()
 		l.follow(e.changed)
 	}
+	was := l.last
 	l.last = l.live(e.JobReport, d.Now())
+	if grew(&l.last, &was) {
+		l.progressed = d.Now()
+	}
+	l.seen.add(e.JobReport)
 	d.Board.Report(l.owner, l.last)
 	d.setVerdict(l, e.Code, e.Message)
 }

@@ -18,6 +18,7 @@ type ending struct {
 	counted bool // as a failure: backoff, and after MaxRetries a dead letter
 	later   bool // not counted, but not at once either
 	final   bool // trying again is of no use
+	moved   bool // not counted: it got no further there, and another agent is to try
 }
 
 // errStale says that the row has left the attempt in question.
@@ -59,9 +60,15 @@ func (d *Dispatcher) leave(tx core.App, job *core.Record, why ending) error {
 		job.Set("dead_letter", dead)
 		return nil
 	}
-	job.Set("status", string(collections.StatusQueued))
-	job.Set("agent_id", "")
-	job.Set("agent_start", "")
+	agentID := job.GetString("agent_id")
+	if why.counted || why.moved {
+		job.Set("avoid_agents", avoiding(job.GetString("avoid_agents"), agentID))
+	}
+	if why.moved {
+		job.Set("failovers", job.GetInt("failovers")+1)
+		job.Set("progressed_at", "") // the other one gets the whole time
+	}
+	leaveAgent(job, collections.StatusQueued)
 	job.Set("retries", retries)
 	next := ""
 	if why.counted || why.later {
@@ -69,8 +76,16 @@ func (d *Dispatcher) leave(tx core.App, job *core.Record, why ending) error {
 	}
 	job.Set("next_attempt_at", next)
 	return hooks.AddEvent(tx, job.Id, collections.EventRetry, map[string]any{
-		"attempt": job.GetInt64("attempt"), "retries": retries, "code": why.code, "message": text(why.message), "next_attempt_at": next,
+		"attempt": job.GetInt64("attempt"), "agent": agentID, "retries": retries, "code": why.code, "message": text(why.message), "next_attempt_at": next,
 	})
+}
+
+// gotOn notes when something new came; for use inside ChangeJob. What failed before is forgotten.
+func gotOn(job *core.Record, at time.Time) {
+	job.Set("progressed_at", stamp(at))
+	job.Set("retries", 0)
+	job.Set("failovers", 0)
+	job.Set("avoid_agents", "")
 }
 
 // backoff doubles with each retry; the jitter keeps jobs that fell together from rising together.

@@ -67,6 +67,7 @@ func newRigWith(t testing.TB, sweep time.Duration, wrap func(storage.Store) stor
 	t.Helper()
 	r := &rig{t: t, app: hookstest.NewApp(t), clock: &clock{t: time.Now().Truncate(time.Second)}, board: progress.NewBoard(), wrapped: wrap, sweep: sweep}
 	hooks.Bind(r.app)
+	hooks.UseClock(r.app, r.clock.Now)
 	r.user = hookstest.MustCreateUser(t, r.app, "a@example.com", collections.RoleUser)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { r.routes.ServeHTTP(w, req) }))
 	t.Cleanup(server.Close)

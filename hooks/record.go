@@ -90,7 +90,7 @@ func updateJob(e *core.RecordEvent) error {
 			return err
 		}
 	}
-	if err := takeEdge(e, row.Status); err != nil {
+	if err := takeEdge(e, &row); err != nil {
 		return err
 	}
 	e.Record.Set("revision", row.Revision+1)
@@ -106,15 +106,15 @@ func updateJob(e *core.RecordEvent) error {
 }
 
 // takeEdge checks a change of status and does what follows from it.
-func takeEdge(e *core.RecordEvent, from collections.Status) error {
-	to := collections.Status(e.Record.GetString("status"))
+func takeEdge(e *core.RecordEvent, row *storedJob) error {
+	from, to := row.Status, collections.Status(e.Record.GetString("status"))
 	if from == to {
 		return nil
 	}
 	if !from.CanBecome(to) {
 		return illegalTransition(from, to)
 	}
-	sinceNow(e.Record, from, Now(e.App))
+	sinceNow(e.Record, row, Now(e.App))
 	if to.Terminal() {
 		e.Record.Set("completed_at", types.NowDateTime())
 	}
@@ -130,10 +130,12 @@ func takeEdge(e *core.RecordEvent, from collections.Status) error {
 	return nil
 }
 
-// sinceNow notes when the job took its status. The time that it did not run is taken out of the time without progress.
-func sinceNow(job *core.Record, from collections.Status, now time.Time) {
+// sinceNow notes when the job took its status. The time that it did not run is no time without progress: it is taken out, unless
+// progressed_at is being set anew.
+func sinceNow(job *core.Record, row *storedJob, now time.Time) {
 	since, progressed := job.GetDateTime("status_since").Time(), job.GetDateTime("progressed_at").Time()
-	if !from.Running() && !since.IsZero() && !progressed.IsZero() && now.After(since) {
+	waited := !row.Status.Running() && !since.IsZero() && now.After(since)
+	if waited && !progressed.IsZero() && job.GetString("progressed_at") == row.Progressed {
 		job.Set("progressed_at", progressed.Add(now.Sub(since)))
 	}
 	job.Set("status_since", now)
