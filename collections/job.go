@@ -57,6 +57,9 @@ func (s Status) Running() bool {
 	return s == StatusFetchingMetadata || s == StatusDownloading || s == StatusUploading
 }
 
+// Makes says whether a job of that status makes objects of its files. No two jobs make the same one.
+func (s Status) Makes() bool { return s == StatusDownloading || s == StatusUploading }
+
 // Valid says whether s is a status at all.
 func (s Status) Valid() bool { return slices.Contains(Statuses(), s) }
 

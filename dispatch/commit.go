@@ -46,18 +46,27 @@ type storedFile struct {
 	Index int    `db:"file_index"`
 }
 
-// commit makes objects stored and files complete, and then jobs completed that have nothing left to store.
+// commit makes objects stored and files complete, of all jobs that share them, and then jobs completed that have nothing left
+// to store.
 func (f *finisher) commit(batch []finished) {
-	var files map[string][]storedFile
-	err := hooks.InTransaction(f.d.App, func(tx core.App) (err error) {
-		files, err = f.write(tx, batch)
-		return err
-	})
-	if err != nil {
-		f.d.Logger.Error("stored objects could not be recorded; they are checked again", "error", err)
-		f.again(batch)
-		return
+	for len(batch) > 0 {
+		var files map[string][]storedFile
+		var n int
+		err := hooks.InTransaction(f.d.App, func(tx core.App) (err error) {
+			files, n, err = f.write(tx, batch)
+			return err
+		})
+		if err != nil {
+			f.d.Logger.Error("stored objects could not be recorded; they are checked again", "error", err)
+			f.again(batch)
+			return
+		}
+		f.tell(files)
+		batch = batch[n:]
 	}
+}
+
+func (f *finisher) tell(files map[string][]storedFile) {
 	for jobID, stored := range files {
 		f.tellGoesOn(stored[0].Owner, jobID)
 		if f.d.mayComplete(jobID) {
@@ -65,6 +74,7 @@ func (f *finisher) commit(batch []finished) {
 		}
 		f.d.Board.FilesChanged(stored[0].Owner, jobID, fileIDs(stored))
 	}
+	poke(f.d.wake) // whoever waited for these may have its turn
 }
 
 // again puts a batch back whose transaction failed.
@@ -80,27 +90,37 @@ func (f *finisher) again(batch []finished) {
 	}
 }
 
-func (f *finisher) write(tx core.App, batch []finished) (map[string][]storedFile, error) {
-	files := map[string][]storedFile{}
-	for _, done := range batch {
-		stored, err := f.writeObject(tx, &done)
+// write records the first n objects of the batch: as many as leave the transaction short, however many jobs share them.
+func (f *finisher) write(tx core.App, batch []finished) (files map[string][]storedFile, n int, err error) {
+	files = map[string][]storedFile{}
+	for rows := 0; n < len(batch) && rows < collections.FileRowsPerTx; n++ {
+		stored, err := f.writeObject(tx, &batch[n])
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		for _, file := range stored {
 			files[file.JobID] = append(files[file.JobID], file)
 		}
+		rows += len(stored)
 	}
 	for jobID, stored := range files {
-		indexes := make([]int, len(stored))
-		for i, file := range stored {
-			indexes[i] = file.Index
-		}
-		if err := hooks.AddEvent(tx, jobID, collections.EventFile, map[string]any{"files": indexes}); err != nil {
-			return nil, err
+		if err := tellStored(tx, jobID, stored); err != nil {
+			return nil, 0, err
 		}
 	}
-	return files, nil
+	return files, n, nil
+}
+
+// tellStored writes what a job's newly complete files mean for it: an event, and perhaps the end of its waiting.
+func tellStored(tx core.App, jobID string, files []storedFile) error {
+	indexes := make([]int, len(files))
+	for i, file := range files {
+		indexes[i] = file.Index
+	}
+	if err := hooks.AddEvent(tx, jobID, collections.EventFile, map[string]any{"files": indexes}); err != nil {
+		return err
+	}
+	return hooks.FreeWaiting(tx, jobID)
 }
 
 // writeObject names the object in its row, unless the row is deleting by now: then the sweeper removes both.
@@ -111,10 +131,8 @@ func (f *finisher) writeObject(tx core.App, done *finished) ([]storedFile, error
 	if err != nil || n == 0 {
 		return nil, err
 	}
-	if done.uploadID != "" {
-		if err := forgetUpload(tx, done.uploadID); err != nil {
-			return nil, err
-		}
+	if err := forgetUploadOf(tx, done.objectID); err != nil {
+		return nil, err
 	}
 	return all[storedFile](tx, `UPDATE files SET is_complete = TRUE, revision = revision + 1, updated_at = {:now}
 		WHERE object_id = {:id} AND is_complete = FALSE RETURNING id, job_id, user_id, file_index`, params)
@@ -128,23 +146,47 @@ func fileIDs(files []storedFile) []string {
 	return out
 }
 
-// completeUploading completes a job that is uploading and has all its selected files; errStale for others.
-func completeUploading(app core.App, jobID string) error {
+// completeStored completes a job that has all its selected files, if it has nothing else to do: it is uploading, or
+// queued. errStale for others.
+func completeStored(app core.App, jobID string) error {
 	_, err := hooks.ChangeJob(app, jobID, func(tx core.App, job *core.Record) error {
-		if job.GetString("status") != string(collections.StatusUploading) {
-			return errStale
-		}
-		open, err := hasOpenFiles(tx, jobID)
+		whole, err := isStored(tx, job)
 		if err != nil {
 			return err
 		}
-		if open {
+		if !whole {
 			return errStale
 		}
 		complete(job)
 		return nil
 	})
 	return err
+}
+
+func isStored(tx core.App, job *core.Record) (bool, error) {
+	switch collections.Status(job.GetString("status")) {
+	case collections.StatusUploading:
+	case collections.StatusQueued:
+		if known, err := filesAreKnown(tx, job); !known || err != nil {
+			return false, err
+		}
+	default:
+		return false, nil
+	}
+	open, err := hasOpenFiles(tx, job.Id)
+	return !open, err
+}
+
+// filesAreKnown says whether a queued job has all its rows of files, and the person has chosen among them.
+func filesAreKnown(tx core.App, job *core.Record) (bool, error) {
+	if job.GetString("torrent_id") == "" || job.GetBool("select_files") {
+		return false, nil
+	}
+	row, err := one[struct {
+		Known bool `db:"known"`
+	}](tx, `SELECT (SELECT COUNT(*) FROM files WHERE job_id = {:job}) = file_count AS known FROM torrents WHERE id = {:torrent}`,
+		dbx.Params{"job": job.Id, "torrent": job.GetString("torrent_id")})
+	return row.Known, err
 }
 
 // mayComplete spares a look at the files of a job that is known to be still downloading.
@@ -156,7 +198,10 @@ func (d *Dispatcher) mayComplete(jobID string) bool {
 }
 
 func (d *Dispatcher) completeIfStored(jobID string) {
-	if err := completeUploading(d.App, jobID); err != nil && !isOver(err) {
+	if open, err := hasOpenFiles(d.App, jobID); open && err == nil {
+		return
+	}
+	if err := completeStored(d.App, jobID); err != nil && !isOver(err) {
 		d.Logger.Error("a job could not be completed", "job", jobID, "error", err)
 	}
 }

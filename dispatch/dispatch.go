@@ -53,11 +53,13 @@ type Dispatcher struct {
 	block chan struct{} // the blocklist may have grown
 	fin   *finisher
 	wait  *waiters
+	set   *settler
 
 	// The pump's own.
 	looked time.Time       // at the queue
 	notes  map[string]note // by job, of why it waited then
 	lined  int             // users whose jobs waited then
+	counts time.Time       // when to count again what arrived for waiting jobs
 
 	mu     sync.Mutex
 	leases map[string]*lease // by job
@@ -78,6 +80,7 @@ func New(cfg Config) (*Dispatcher, error) {
 	d.issuer = issuerOf(cfg.Secret)
 	d.fin = newFinisher(d)
 	d.wait = newWaiters(d)
+	d.set = newSettler(d)
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	return d, nil
 }
@@ -122,6 +125,7 @@ func (d *Dispatcher) Start(ctx context.Context) error {
 	d.Board.Explain(d.explain)
 	context.AfterFunc(ctx, d.stop)
 	d.work.Go(d.fillAwaiting)
+	d.work.Go(d.set.loop)
 	d.work.Go(d.pumpLoop)
 	d.work.Go(d.fin.loop)
 	d.work.Go(d.reapLoop)

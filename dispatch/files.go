@@ -35,36 +35,24 @@ func LargestFile(m *collections.Metainfo, selection []int) int64 {
 	return largest
 }
 
-// AddFiles makes the rows of a job's files and of the objects of the selected ones. It is idempotent by
-// (job, file_index), and a job that has ended or is gone gets no more. In a transaction of the caller it makes the
-// first FileRowsPerTx only, so that no writer waits long; FillFiles makes what is missing.
+// AddFiles makes the rows of a job's files and gives the selected ones their objects, if it may have them by now. It is
+// idempotent by (job, file_index), and a job that has ended or is gone gets no more. In a transaction of the caller it makes
+// the first FileRowsPerTx only, so that no writer waits long; FillFiles makes what is missing.
 func AddFiles(app core.App, job, torrent *core.Record, m *collections.Metainfo) error {
-	files, selection := contentFiles(m), selectionOf(job)
+	add, err := newAddition(app, job, torrent)
+	if err != nil {
+		return err
+	}
+	files := contentFiles(m)
 	if app.IsTransactional() {
-		return insertFiles(app, job, torrent, files[:min(len(files), collections.FileRowsPerTx)], selection)
+		return add.insert(app, files[:min(len(files), collections.FileRowsPerTx)])
 	}
 	for batch := range slices.Chunk(files, collections.FileRowsPerTx) {
-		err := hooks.InTransaction(app, func(tx core.App) error {
-			if live, err := isLive(tx, job.Id); err != nil || !live {
-				return err
-			}
-			return insertFiles(tx, job, torrent, batch, selection)
-		})
-		if err != nil {
+		if err := hooks.InTransaction(app, func(tx core.App) error { return add.insert(tx, batch) }); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func isLive(tx core.App, jobID string) (bool, error) {
-	row, err := one[struct {
-		Status collections.Status `db:"status"`
-	}](tx, `SELECT status FROM jobs WHERE id = {:job}`, dbx.Params{"job": jobID})
-	if isNoRows(err) {
-		return false, nil
-	}
-	return !row.Status.Terminal(), err
 }
 
 // fillAwaiting makes the rows that a crash kept from jobs whose files a person is to choose.
@@ -86,22 +74,27 @@ func (d *Dispatcher) fillAwaiting() {
 	}
 }
 
-// FillFiles makes the rows that a job with a torrent lacks: those of a large one are made in transactions of
-// FileRowsPerTx, and a crash may come between two of them.
+// FillFiles makes the rows that a job with a torrent lacks, and the objects that its selected files lack: those of a large one
+// are made in transactions of FileRowsPerTx, and a crash may come between two of them.
 func FillFiles(app core.App, job *core.Record) error {
 	torrent, err := app.FindRecordById("torrents", job.GetString("torrent_id"))
 	if err != nil {
 		return err
 	}
 	n, err := app.CountRecords("files", dbx.HashExp{"job_id": job.Id})
-	if err != nil || n == int64(torrent.GetInt("file_count")) {
-		return err
-	}
-	m, err := loadMetainfo(app, torrent)
 	if err != nil {
 		return err
 	}
-	return AddFiles(app, job, torrent, m)
+	if n < int64(torrent.GetInt("file_count")) {
+		m, err := loadMetainfo(app, torrent)
+		if err != nil {
+			return err
+		}
+		if err := AddFiles(app, job, torrent, m); err != nil {
+			return err
+		}
+	}
+	return attachChosen(app, job, torrent)
 }
 
 func contentFiles(m *collections.Metainfo) []collections.MetaFile {
@@ -138,33 +131,55 @@ func selected(selection []int, index int) bool {
 	return found
 }
 
-const (
-	insertObject = `INSERT INTO objects (id, torrent_id, file_index, scope, size_bytes, state, created_at, updated_at)
-		VALUES ({:id}, {:torrent}, {:index}, {:job}, {:size}, 'uploading', {:now}, {:now})
-		ON CONFLICT (torrent_id, file_index, scope) DO NOTHING`
-	insertFile = `INSERT INTO files (id, job_id, user_id, object_id, file_index, path, size_bytes, mime_type, selected, revision, created_at, updated_at)
-		SELECT {:id}, {:job}, {:user}, COALESCE((SELECT id FROM objects WHERE torrent_id = {:torrent} AND file_index = {:index} AND scope = {:job}), ''),
-			{:index}, {:path}, {:size}, {:mime}, {:selected}, 1, {:now}, {:now}
-		WHERE TRUE ON CONFLICT (job_id, file_index) DO NOTHING`
-)
+// addition makes files of one job.
+type addition struct {
+	job, torrent *core.Record
+	scope        string
+	selection    []int
+}
 
-func insertFiles(tx core.App, job, torrent *core.Record, files []collections.MetaFile, selection []int) error {
-	objects := tx.NonconcurrentDB().NewQuery(insertObject).Prepare()
-	defer func() { _ = objects.Close() }()
-	rows := tx.NonconcurrentDB().NewQuery(insertFile).Prepare()
+func newAddition(app core.App, job, torrent *core.Record) (*addition, error) {
+	scope, err := scopeOf(app, job, torrent)
+	return &addition{job: job, torrent: torrent, scope: scope, selection: selectionOf(job)}, err
+}
+
+// insert makes the rows of the files that are not there yet, inside a transaction.
+func (a *addition) insert(tx core.App, files []collections.MetaFile) error {
+	if live, err := isLive(tx, a.job.Id); err != nil || !live || len(files) == 0 {
+		return err
+	}
+	r := indexRange{files[0].Index, files[len(files)-1].Index}
+	if there, err := r.count(tx, a.job.Id); err != nil || there == len(files) {
+		return err
+	}
+	if err := a.insertRows(tx, files); err != nil {
+		return err
+	}
+	if may, err := mayHaveFiles(tx, a.job.Id); err != nil || !may {
+		return err
+	}
+	return attach(tx, a.job, a.torrent, a.scope, r)
+}
+
+func isLive(tx core.App, jobID string) (bool, error) {
+	row, err := one[struct {
+		Status collections.Status `db:"status"`
+	}](tx, `SELECT status FROM jobs WHERE id = {:job}`, dbx.Params{"job": jobID})
+	if isNoRows(err) {
+		return false, nil
+	}
+	return !row.Status.Terminal(), err
+}
+
+func (a *addition) insertRows(tx core.App, files []collections.MetaFile) error {
+	rows := tx.NonconcurrentDB().NewQuery(`INSERT INTO files (id, job_id, user_id, file_index, path, size_bytes, mime_type, selected, revision, created_at, updated_at)
+		VALUES ({:id}, {:job}, {:user}, {:index}, {:path}, {:size}, {:mime}, {:selected}, 1, {:now}, {:now}) ON CONFLICT (job_id, file_index) DO NOTHING`).Prepare()
 	defer func() { _ = rows.Close() }()
 	for _, f := range files {
-		key := dbx.Params{"torrent": torrent.Id, "index": f.Index, "job": job.Id, "size": f.Size, "now": now()}
-		chosen := selected(selection, f.Index)
-		if chosen {
-			if _, err := objects.Bind(with(key, dbx.Params{"id": core.GenerateDefaultRandomId()})).Execute(); err != nil {
-				return err
-			}
-		}
-		_, err := rows.Bind(with(key, dbx.Params{
-			"id": core.GenerateDefaultRandomId(), "user": job.GetString("user_id"), "path": f.Path,
-			"mime": collections.MimeType(f.Path), "selected": chosen,
-		})).Execute()
+		_, err := rows.Bind(dbx.Params{
+			"id": core.GenerateDefaultRandomId(), "job": a.job.Id, "user": a.job.GetString("user_id"), "index": f.Index, "path": f.Path,
+			"size": f.Size, "mime": collections.MimeType(f.Path), "selected": selected(a.selection, f.Index), "now": now(),
+		}).Execute()
 		if err != nil {
 			return err
 		}

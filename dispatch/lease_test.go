@@ -223,7 +223,7 @@ func TestOneInfohashIsNotPlacedTwiceOnOneAgent(t *testing.T) {
 	r := newRig(t)
 	a := r.newAgent(false)
 	a.report()
-	m := metainfo(t, "t", testFile{"a", 1000})
+	m := private(t, metainfo(t, "t", testFile{"a", 1000}))
 	other := hookstest.MustCreateUser(t, r.app, "b@example.com", collections.RoleUser)
 	first := r.addTorrent(r.user, m, nil)
 	start := a.started(1)

@@ -69,6 +69,7 @@ func (d *Dispatcher) jobChanged(job *core.Record) {
 	}
 	switch {
 	case status == collections.StatusQueued:
+		d.set.add(job.Id)
 		poke(d.wake)
 	case status.Terminal():
 		d.Board.Forget(job.Id)

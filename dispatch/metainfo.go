@@ -10,6 +10,7 @@ import (
 	"github.com/pocketbase/pocketbase/tools/filesystem"
 
 	"github.com/longshore-project/longshore/collections"
+	"github.com/longshore-project/longshore/hooks"
 )
 
 // SaveMetainfo answers the torrents row of m and makes it when it is new. Private
@@ -35,6 +36,27 @@ func SaveMetainfo(app core.App, owner string, m *collections.Metainfo) (*core.Re
 		return nil, err
 	}
 	return made, nil
+}
+
+// KnownTorrent answers the torrent of an infohash with its metainfo, if its owner may have it without fetching it: a
+// public one, or a private one of his own. nil when there is none, and while content is not stored once.
+func KnownTorrent(app core.App, owner string, infohash collections.Infohash) (*core.Record, *collections.Metainfo, error) {
+	settings, err := hooks.Settings(app)
+	if err != nil || !settings.ContentOnce {
+		return nil, nil, err
+	}
+	for _, scope := range []string{"", owner} {
+		torrent, err := findTorrent(app, infohash, scope)
+		if isNoRows(err) {
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		m, err := loadMetainfo(app, torrent)
+		return torrent, m, err
+	}
+	return nil, nil, nil
 }
 
 func findTorrent(app core.App, infohash collections.Infohash, scope string) (*core.Record, error) {

@@ -29,12 +29,18 @@ type target struct {
 	Index    int    `db:"file_index"`
 	Path     string `db:"path"`
 	Mime     string `db:"mime_type"`
+	Foreign  bool   `db:"is_foreign"` // another job makes the object
 }
 
 const selectTarget = `SELECT o.id AS object_id, o.size_bytes, o.state, COALESCE(u.id, '') AS upload, COALESCE(u.upload_id, '') AS upload_id,
-		COALESCE(u.key, '') AS key, COALESCE(u.part_size, 0) AS part_size, f.file_index, f.path, f.mime_type
+		COALESCE(u.key, '') AS key, COALESCE(u.part_size, 0) AS part_size, f.file_index, f.path, f.mime_type,
+		EXISTS (SELECT 1 FROM files others JOIN jobs ON jobs.id = others.job_id WHERE others.object_id = o.id AND others.job_id != f.job_id
+			AND jobs.status IN ('downloading', 'uploading')) AS is_foreign
 	FROM files f JOIN objects o ON o.id = f.object_id LEFT JOIN uploads u ON u.object_id = o.id
 	WHERE f.job_id = {:job} AND f.file_index = {:index}`
+
+// isOpen says whether the job may store bytes of the object.
+func (t *target) isOpen() bool { return t.State == string(collections.ObjectUploading) && !t.Foreign }
 
 func findTarget(app core.App, jobID string, index int) (target, error) {
 	return one[target](app, selectTarget, dbx.Params{"job": jobID, "index": index})
@@ -47,7 +53,7 @@ func recordParts(tx core.App, r *collections.JobReport) (recorded, error) {
 	for i := range r.Parts {
 		p := &r.Parts[i]
 		t, err := findTarget(tx, r.JobID, p.File)
-		if isNoRows(err) || err == nil && t.State != string(collections.ObjectUploading) {
+		if isNoRows(err) || err == nil && !t.isOpen() {
 			rec.misfit = rec.misfit || t.State != string(collections.ObjectStored)
 			continue
 		}
@@ -152,6 +158,16 @@ func forgetUpload(tx core.App, id string) error {
 		return err
 	}
 	_, err := exec(tx, `DELETE FROM uploads WHERE id = {:upload}`, params)
+	return err
+}
+
+// forgetUploadOf does so for an object, whichever upload made it: another attempt may have begun one meanwhile.
+func forgetUploadOf(tx core.App, objectID string) error {
+	params := dbx.Params{"object": objectID}
+	if _, err := exec(tx, `DELETE FROM upload_parts WHERE upload IN (SELECT id FROM uploads WHERE object_id = {:object})`, params); err != nil {
+		return err
+	}
+	_, err := exec(tx, `DELETE FROM uploads WHERE object_id = {:object}`, params)
 	return err
 }
 

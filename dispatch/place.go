@@ -72,32 +72,13 @@ func startFailure(err error) ending {
 }
 
 // prepare makes a job ready to run while it is still queued. It answers the metainfo when it is known, and
-// errStale when the job is not to run: it waits for a selection or has all it wants.
+// errStale when the job is not to run: it waits for a selection or another job, or has all it wants.
 func (d *Dispatcher) prepare(jobID string) (*collections.Metainfo, error) {
-	job, err := d.App.FindRecordById("jobs", jobID)
-	if isNoRows(err) {
-		return nil, errStale
-	}
+	job, err := d.settle(jobID)
 	if err != nil || job.GetString("torrent_id") == "" {
 		return nil, err
 	}
-	if err := FillFiles(d.App, job); err != nil {
-		return nil, err
-	}
-	if job.GetBool("select_files") {
-		return nil, d.awaitSelection(jobID)
-	}
-	if err := d.mayRun(job); err != nil {
-		return nil, err
-	}
-	info, err := metainfoOfJob(d.App, job)
-	if err != nil {
-		return nil, err
-	}
-	if err := d.fin.putEmpty(jobID); err != nil {
-		return nil, err
-	}
-	return info, d.completeQueued(jobID)
+	return metainfoOfJob(d.App, job)
 }
 
 func (d *Dispatcher) awaitSelection(jobID string) error {
@@ -106,25 +87,6 @@ func (d *Dispatcher) awaitSelection(jobID string) error {
 			return errStale
 		}
 		job.Set("status", string(collections.StatusAwaitingSelection))
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return errStale
-}
-
-// completeQueued ends a queued job whose files are all stored already.
-func (d *Dispatcher) completeQueued(jobID string) error {
-	open, err := hasOpenFiles(d.App, jobID)
-	if err != nil || open {
-		return err
-	}
-	_, err = hooks.ChangeJob(d.App, jobID, func(_ core.App, job *core.Record) error {
-		if job.GetString("status") != string(collections.StatusQueued) {
-			return errStale
-		}
-		complete(job)
 		return nil
 	})
 	if err != nil {
@@ -161,9 +123,13 @@ func (d *Dispatcher) lend(a *agent, jobID string, metainfo bool) (*core.Record, 
 	d.mu.Lock()
 	start, until, holds := a.startID, d.Now().Add(d.Lease), a.held[jobID]
 	d.mu.Unlock()
-	job, err := hooks.ChangeJob(d.App, jobID, func(_ core.App, job *core.Record) error {
+	waits := false
+	job, err := hooks.ChangeJob(d.App, jobID, func(tx core.App, job *core.Record) (err error) {
 		if job.GetString("status") != string(collections.StatusQueued) || job.GetString("desired") != string(collections.DesiredRun) {
 			return errStale
+		}
+		if waits, err = waitForRunner(tx, job); waits || err != nil {
+			return err
 		}
 		job.Set("status", string(collections.StatusFetchingMetadata))
 		if metainfo {
@@ -183,6 +149,9 @@ func (d *Dispatcher) lend(a *agent, jobID string, metainfo bool) (*core.Record, 
 	})
 	if err != nil {
 		return nil, err
+	}
+	if waits {
+		return nil, errStale
 	}
 	l := leaseOf(job, until)
 	l.written = d.Now()

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"cmp"
 	"container/heap"
+	"errors"
 	"slices"
 	"time"
 
@@ -104,6 +105,7 @@ func (d *Dispatcher) pump() error {
 	for i, line := range lines {
 		l.note(line, heads[i])
 	}
+	err = errors.Join(err, d.tellWaiting(l.notes))
 	d.renote(l.notes)
 	return err
 }

@@ -26,8 +26,7 @@ func (d *Dispatcher) Metainfo(_ context.Context, agentID, jobID string, attempt 
 			return collections.MetainfoReply{}, err
 		}
 		if !selectsSomething(m, selectionOf(job)) {
-			const message = "The selection names no file of the torrent."
-			d.endAttempt(d.App, jobID, attempt, ending{code: collections.CodeInvalidInput, message: message, final: true})
+			d.endAttempt(d.App, jobID, attempt, ending{code: collections.CodeInvalidInput, message: errNothingSelected.Message, final: true})
 			return collections.MetainfoReply{Code: collections.CodeJobEnded}, nil
 		}
 		job, err = d.receive(job, attempt, m)
@@ -66,41 +65,67 @@ func selectsSomething(m *collections.Metainfo, selection []int) bool {
 	return slices.ContainsFunc(contentFiles(m), func(f collections.MetaFile) bool { return selected(selection, f.Index) })
 }
 
-// receive makes the rows first, so that a job that is downloading has all its files.
+// receive makes the rows first and then, if the job may have them, the objects, so that a job that is downloading has all its files.
 func (d *Dispatcher) receive(job *core.Record, attempt int64, m *collections.Metainfo) (*core.Record, error) {
 	torrent, err := SaveMetainfo(d.App, job.GetString("user_id"), m)
 	if err != nil {
 		return nil, err
 	}
+	defer d.set.addKin(job.GetString("infohash"))
 	if err := AddFiles(d.App, job, torrent, m); err != nil {
 		return nil, err
 	}
-	return hooks.ChangeJob(d.App, job.Id, func(tx core.App, job *core.Record) error {
+	job, err = d.changeRunning(job.Id, attempt, func(tx core.App, job *core.Record) error { return d.learn(tx, job, torrent, m) })
+	if err != nil || job.GetString("status") != string(collections.StatusFetchingMetadata) {
+		return job, err
+	}
+	if err := attachChosen(d.App, job, torrent); err != nil {
+		return nil, err
+	}
+	return d.changeRunning(job.Id, attempt, goOn)
+}
+
+// changeRunning changes a job while that attempt runs; errStale afterwards.
+func (d *Dispatcher) changeRunning(jobID string, attempt int64, fn func(tx core.App, job *core.Record) error) (*core.Record, error) {
+	return hooks.ChangeJob(d.App, jobID, func(tx core.App, job *core.Record) error {
 		if !runs(job, attempt) {
 			return errStale
 		}
-		job.Set("torrent_id", torrent.Id)
-		job.Set("name", m.Name)
-		job.Set("infohash_v2", m.InfohashV2)
-		job.Set("size_bytes", SelectedSize(m, selectionOf(job)))
-		if job.GetString("status") == string(collections.StatusFetchingMetadata) {
-			gotOn(job, d.Now())
-			goOn(job)
-		}
-		if err := d.admit(tx, job, m); err != nil {
-			return err
-		}
-		return hooks.AddEvent(tx, job.Id, collections.EventMetadata, map[string]any{"name": m.Name, "size_bytes": job.GetInt64("size_bytes")})
+		return fn(tx, job)
 	})
 }
 
-// goOn leads a job with metadata on to its download, or to the person who is to choose files.
-func goOn(job *core.Record) {
-	if !job.GetBool("select_files") {
-		job.Set("status", string(collections.StatusDownloading))
-		return
+// learn sets what a job knows with its metadata, and judges it by that. A job whose files a person is to choose goes to him.
+func (d *Dispatcher) learn(tx core.App, job, torrent *core.Record, m *collections.Metainfo) error {
+	news := job.GetString("torrent_id") == ""
+	job.Set("torrent_id", torrent.Id)
+	job.Set("name", m.Name)
+	job.Set("infohash_v2", m.InfohashV2)
+	job.Set("size_bytes", SelectedSize(m, selectionOf(job)))
+	if news {
+		gotOn(job, d.Now())
 	}
-	leaveAgent(job, collections.StatusAwaitingSelection)
+	if job.GetBool("select_files") {
+		leaveAgent(job, collections.StatusAwaitingSelection)
+	}
+	if err := d.admit(tx, job, m); err != nil || !news {
+		return err
+	}
+	return hooks.AddEvent(tx, job.Id, collections.EventMetadata, map[string]any{"name": m.Name, "size_bytes": job.GetInt64("size_bytes")})
+}
+
+// goOn leads a job with files on to its download, or back into the queue when they are stored or made by another job.
+func goOn(tx core.App, job *core.Record) error {
+	if job.GetString("status") != string(collections.StatusFetchingMetadata) {
+		return nil
+	}
+	next, err := withFiles(tx, job)
+	if err == nil && next == collections.StatusQueued {
+		leaveAgent(job, next)
+	} else if err == nil {
+		job.Set("status", string(next))
+	}
+	return err
 }
 
 func leaveAgent(job *core.Record, to collections.Status) {

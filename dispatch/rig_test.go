@@ -201,3 +201,14 @@ func body(index int, size int64) []byte {
 	}
 	return b
 }
+
+// private is the same torrent with the private flag (BEP 27), which gives it another infohash.
+func private(t testing.TB, m *collections.Metainfo) *collections.Metainfo {
+	t.Helper()
+	info := bytes.TrimSuffix(m.InfoBytes, []byte("e"))
+	m, err := collections.ParseInfo(append(bytes.Clone(info), "7:privatei1ee"...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}

@@ -64,7 +64,9 @@ func (d *Dispatcher) giveUpPaused(ctx context.Context) error {
 		UploadID string `db:"upload_id"`
 		JobID    string `db:"job_id"`
 	}](d.App, `SELECT u.id, u.key, u.upload_id, j.id AS job_id FROM uploads u JOIN files f ON f.object_id = u.object_id JOIN jobs j ON j.id = f.job_id
-		WHERE u.upload_id != '' AND u.created_at < {:old} AND j.status = 'paused'`, dbx.Params{"old": stamp(d.Now().Add(-pausedUploads))})
+		WHERE u.upload_id != '' AND u.created_at < {:old} AND j.status = 'paused'
+		AND NOT EXISTS (SELECT 1 FROM files others JOIN jobs wanting ON wanting.id = others.job_id WHERE others.object_id = u.object_id
+			AND wanting.status NOT IN ('paused', 'completed', 'failed', 'cancelled'))`, dbx.Params{"old": stamp(d.Now().Add(-pausedUploads))})
 	for _, u := range old {
 		if abortErr := d.Store.Abort(ctx, u.Key, u.UploadID); abortErr != nil {
 			err = errors.Join(err, abortErr)

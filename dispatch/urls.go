@@ -66,7 +66,7 @@ type signer struct {
 
 func (s *signer) sign(ctx context.Context, ref collections.PartRef) (*collections.URL, error) {
 	t, err := s.target(ref.File)
-	if err != nil || t.State != string(collections.ObjectUploading) || t.Size == 0 {
+	if err != nil || !t.isOpen() || t.Size == 0 {
 		return nil, err
 	}
 	url := &collections.URL{File: ref.File, Number: ref.Number}

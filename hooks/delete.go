@@ -13,6 +13,9 @@ func deleteJob(e *core.RecordEvent) error {
 	if err := beginRemoval(e.App, e.Record.Id, removeWhole); err != nil {
 		return err
 	}
+	if err := execAll(e.App, dbx.Params{"job": e.Record.Id}, freeWaiting); err != nil {
+		return err
+	}
 	if err := e.Next(); err != nil {
 		return err
 	}

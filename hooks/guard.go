@@ -11,7 +11,7 @@ import (
 
 // dispatchFields are the columns of a job that only ChangeJob writes.
 var dispatchFields = []string{
-	"attempt", "agent_id", "agent_start", "lease_until", "retries", "revision", "completed_at", "user_id", "infohash", "reserved_bytes",
+	"attempt", "agent_id", "agent_start", "lease_until", "retries", "revision", "completed_at", "user_id", "infohash", "reserved_bytes", "waits_for",
 }
 
 // foreignTargets are the states that a save from elsewhere may ask for. To run or to complete is a fact, not a wish.

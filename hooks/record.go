@@ -97,10 +97,14 @@ func updateJob(e *core.RecordEvent) error {
 	if err := e.Next(); err != nil {
 		return err
 	}
+	if err := passTurn(e.App, e.Record, row.Status); err != nil {
+		return err
+	}
 	if ended := collections.Status(e.Record.GetString("status")); ended.Terminal() && ended != row.Status {
 		if err := countEnded(e.App, e.Record); err != nil {
 			return err
 		}
+
 	}
 	return jobEvents(e.App, e.Record, &row)
 }

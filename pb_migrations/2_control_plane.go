@@ -19,7 +19,7 @@ func init() {
 // createControlPlane adds accounts, plans, quotas, policy and schedules to the tables of the main job.
 func createControlPlane(app core.App) error {
 	for _, step := range []func(core.App) error{
-		createPlans, createAccountTables, createPolicyTables, createUsageTables, createSettings, widenJobs, indexInfohashes, indexUsage, widenFiles, widenRemovals, countJobs, movePlans,
+		createPlans, createAccountTables, createPolicyTables, createUsageTables, createSettings, widenJobs, indexInfohashes, indexUsage, widenFiles, widenRemovals, shareObjects, countJobs, movePlans,
 	} {
 		if err := step(app); err != nil {
 			return err
@@ -222,6 +222,22 @@ func countJobs(app core.App) error {
 		WHEN status IN ('completed', 'failed', 'cancelled') THEN (SELECT COALESCE(SUM(size_bytes), 0) FROM files WHERE job_id = jobs.id AND is_complete = TRUE)
 		WHEN torrent_id != '' AND select_files = FALSE THEN size_bytes ELSE 0 END`).Execute()
 	return err
+}
+
+// shareObjects lets a new object take the place of one that is being removed, and finds who waits for whom.
+func shareObjects(app core.App) error {
+	objects, err := app.FindCollectionByNameOrId("objects")
+	if err != nil {
+		return err
+	}
+	objects.RemoveIndex("idx_objects_file")
+	objects.AddIndex("idx_objects_file", true, "torrent_id, file_index, scope", "state != 'deleting'")
+	jobs, err := app.FindCollectionByNameOrId("jobs")
+	if err != nil {
+		return err
+	}
+	jobs.AddIndex("idx_jobs_waits", false, "waits_for", "waits_for != ''")
+	return save(app, objects, jobs)
 }
 
 // movePlans makes an assignment of every user's plan and drops the column.
