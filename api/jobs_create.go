@@ -23,6 +23,8 @@ const idempotencyHeader = "Idempotency-Key"
 type submission struct {
 	magnet      *collections.Magnet
 	metainfo    *collections.Metainfo
+	known       *core.Record          // the torrent of a magnet, if there is one that its owner may have
+	content     *collections.Metainfo // of the .torrent, or of the known torrent
 	selection   []int // rising, without repetition; nil means all
 	selectFiles bool
 	engine      string
@@ -57,6 +59,9 @@ func (a *API) createJob(e *core.RequestEvent) error {
 
 // accept asks the operator's scripts and stores the job.
 func (a *API) accept(e *core.RequestEvent, s *submission) (job *core.Record, err error) {
+	if err := s.recognise(e.App); err != nil {
+		return nil, err
+	}
 	if err := s.askScripts(e); err != nil {
 		return nil, err
 	}
@@ -67,6 +72,19 @@ func (a *API) accept(e *core.RequestEvent, s *submission) (job *core.Record, err
 	return job, err
 }
 
+// recognise finds out what is known of the content: all of a .torrent, and of a magnet whose torrent is here already.
+func (s *submission) recognise(app core.App) (err error) {
+	if s.metainfo != nil {
+		s.content = s.metainfo
+		return nil
+	}
+	s.known, s.content, err = dispatch.KnownTorrent(app, s.owner, s.magnet.Infohash)
+	if err == nil && s.content != nil && !dispatch.SelectsSomething(s.content, s.selection) {
+		err = invalid("selection", "The selection names no file of the torrent.")
+	}
+	return err
+}
+
 // askScripts lets the operator's scripts refuse the job or change its label, priority and engine.
 func (s *submission) askScripts(e *core.RequestEvent) error {
 	link := s.link()
@@ -74,9 +92,9 @@ func (s *submission) askScripts(e *core.RequestEvent) error {
 		App: e.App, User: e.Auth, Name: link.Name, Infohash: string(s.infohash()), Magnet: link.String(), Trackers: link.Trackers,
 		Label: s.label, Priority: s.priority, Engine: s.engine,
 	}
-	if s.metainfo != nil {
-		event.SizeBytes = dispatch.SelectedSize(s.metainfo, s.selection)
-		for _, f := range s.metainfo.Files {
+	if s.content != nil {
+		event.SizeBytes = dispatch.SelectedSize(s.content, s.selection)
+		for _, f := range s.content.Files {
 			event.Files = append(event.Files, f.Path)
 		}
 	}
@@ -105,18 +123,20 @@ func (s *submission) store(ctx context.Context, tx core.App, at time.Time) (*cor
 	if err := hooks.AddMetrics(tx, s.owner, at, hooks.Metrics{Jobs: 1}); err != nil {
 		return nil, err
 	}
-	if s.metainfo == nil {
+	if s.content == nil {
 		return job, tx.SaveWithContext(ctx, job)
 	}
-	torrent, err := dispatch.SaveMetainfo(tx, s.owner, s.metainfo)
-	if err != nil {
-		return nil, err
+	torrent := s.known
+	if torrent == nil {
+		if torrent, err = dispatch.SaveMetainfo(tx, s.owner, s.content); err != nil {
+			return nil, err
+		}
 	}
 	job.Set("torrent_id", torrent.Id)
 	if err := tx.SaveWithContext(ctx, job); err != nil {
 		return nil, err
 	}
-	return job, dispatch.AddFiles(tx, job, torrent, s.metainfo)
+	return job, dispatch.AddFiles(tx, job, torrent, s.content)
 }
 
 // addOtherFiles makes the rows that did not fit into the transaction of a large torrent.
@@ -162,9 +182,9 @@ func findOne(app core.App, where ...dbx.Expression) (*core.Record, error) {
 func (s *submission) wants() hooks.Wants {
 	link := s.link()
 	w := hooks.Wants{Infohash: link.Infohash, InfohashV2: link.InfohashV2}
-	if s.metainfo != nil {
-		w.Known = true
-		w.SizeBytes, w.LargestFile = dispatch.SelectedSize(s.metainfo, s.selection), dispatch.LargestFile(s.metainfo, s.selection)
+	if s.content != nil {
+		w.Known, w.InfohashV2 = true, s.content.InfohashV2
+		w.SizeBytes, w.LargestFile = dispatch.SelectedSize(s.content, s.selection), dispatch.LargestFile(s.content, s.selection)
 	}
 	return w
 }
@@ -194,8 +214,10 @@ func (s *submission) record(tx core.App) (*core.Record, error) {
 	job.Set("magnet_uri", link.String())
 	job.Set("name", link.Name)
 	job.Set("infohash_v2", link.InfohashV2)
-	if s.metainfo != nil {
-		job.Set("size_bytes", dispatch.SelectedSize(s.metainfo, s.selection))
+	if s.content != nil {
+		job.Set("name", s.content.Name)
+		job.Set("infohash_v2", s.content.InfohashV2)
+		job.Set("size_bytes", dispatch.SelectedSize(s.content, s.selection))
 	}
 	return job, nil
 }
@@ -225,7 +247,7 @@ func half(list []string) []string { return list[:len(list)/2] }
 
 // firstStatus: a torrent whose files are known can wait for their selection at once.
 func (s *submission) firstStatus() collections.Status {
-	if s.metainfo != nil && s.selectFiles {
+	if s.content != nil && s.selectFiles {
 		return collections.StatusAwaitingSelection
 	}
 	return collections.StatusQueued

@@ -110,19 +110,13 @@ func asJSON(selection []int) string {
 	return string(b)
 }
 
-// narrow makes only the selected files wanted. Objects of the others were not begun: the job has not run since its
-// files are known.
+// narrow makes only the selected files wanted. The others lose their objects, if they have any: those of a job of an earlier release.
 func narrow(tx core.App, jobID string, selection []int) error {
+	const others = `file_index NOT IN (SELECT value FROM json_each({:chosen}))`
 	params := dbx.Params{"job": jobID, "chosen": asJSON(selection)}
-	for _, sql := range []string{
-		`UPDATE objects SET state = 'deleting' WHERE state = 'uploading' AND id IN (SELECT object_id FROM files
-			WHERE job_id = {:job} AND file_index NOT IN (SELECT value FROM json_each({:chosen})))`,
-		`UPDATE files SET selected = FALSE, object_id = '', revision = revision + 1
-			WHERE job_id = {:job} AND file_index NOT IN (SELECT value FROM json_each({:chosen}))`,
-	} {
-		if _, err := tx.NonconcurrentDB().NewQuery(sql).Bind(params).Execute(); err != nil {
-			return err
-		}
+	if err := hooks.ReleaseFiles(tx, jobID, others, params); err != nil {
+		return err
 	}
-	return nil
+	_, err := tx.NonconcurrentDB().NewQuery(`UPDATE files SET selected = FALSE, revision = revision + 1 WHERE job_id = {:job} AND ` + others).Bind(params).Execute()
+	return err
 }

@@ -25,7 +25,7 @@ func (d *Dispatcher) Metainfo(_ context.Context, agentID, jobID string, attempt 
 			d.endAttempt(d.App, jobID, attempt, ending{code: collections.CodeHostileMetadata, message: err.Error(), final: true})
 			return collections.MetainfoReply{}, err
 		}
-		if !selectsSomething(m, selectionOf(job)) {
+		if !SelectsSomething(m, selectionOf(job)) {
 			d.endAttempt(d.App, jobID, attempt, ending{code: collections.CodeInvalidInput, message: errNothingSelected.Message, final: true})
 			return collections.MetainfoReply{Code: collections.CodeJobEnded}, nil
 		}
@@ -61,7 +61,9 @@ func parseOf(job *core.Record, info []byte) (*collections.Metainfo, error) {
 	return m, nil
 }
 
-func selectsSomething(m *collections.Metainfo, selection []int) bool {
+// SelectsSomething says whether the selection names a file with content of its own. An empty selection means all.
+func SelectsSomething(m *collections.Metainfo, selection []int) bool {
+	selection = ordered(selection)
 	return slices.ContainsFunc(contentFiles(m), func(f collections.MetaFile) bool { return selected(selection, f.Index) })
 }
 

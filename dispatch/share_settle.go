@@ -195,7 +195,7 @@ func (d *Dispatcher) recognise(job *core.Record) (*core.Record, error) {
 		if job.GetString("status") != string(collections.StatusQueued) || job.GetString("torrent_id") != "" {
 			return errStale
 		}
-		if !selectsSomething(m, selectionOf(job)) {
+		if !SelectsSomething(m, selectionOf(job)) {
 			return d.obey(job, errNothingSelected)
 		}
 		return d.learn(tx, job, torrent, m)
