@@ -25,7 +25,7 @@ type submission struct {
 	metainfo    *collections.Metainfo
 	known       *core.Record          // the torrent of a magnet, if there is one that its owner may have
 	content     *collections.Metainfo // of the .torrent, or of the known torrent
-	selection   []int // rising, without repetition; nil means all
+	selection   []int                 // rising, without repetition; nil means all
 	selectFiles bool
 	engine      string
 	label       string
