@@ -24,9 +24,7 @@ type Access struct {
 // AccessKey is the key under which a request event carries its Access.
 const AccessKey = "longshoreAccess"
 
-func (a Access) id() string { return a.SessionID + a.KeyID }
-
-// right is what the database says of a session or key that is good now.
+// right is what the database says of a session, key or superuser that is good now.
 type right struct {
 	ID       string                  `db:"id"`
 	Role     string                  `db:"role"`
@@ -45,10 +43,10 @@ func (r right) allows(h holder) bool {
 	return mayRead && r.TokenKey == h.tokenKey && r.admin(key) == h.admin
 }
 
-// CheckAccess ends the connections of these users, of all users when none is named, whose session or key is gone
-// or expired, or whose user is disabled, gone or has another role or password. It reads what is committed.
-func (b *Board) CheckAccess(users ...string) {
-	held := b.conns.ofUsers(users)
+// CheckAccess ends the connections of these accounts, of all when none is named, whose session or key is gone or
+// expired, or whose user or superuser is disabled, gone or has another role or password. It reads what is committed.
+func (b *Board) CheckAccess(accounts ...string) {
+	held := b.conns.ofAccounts(accounts)
 	if len(held) == 0 {
 		return
 	}
@@ -58,7 +56,7 @@ func (b *Board) CheckAccess(users ...string) {
 		return
 	}
 	for c, h := range held {
-		if r, good := rights[h.access.id()]; !good || !r.allows(h) {
+		if r, good := rights[h.proof()]; !good || !r.allows(h) {
 			b.app.SubscriptionsBroker().Unregister(c.Id())
 		}
 	}
@@ -67,7 +65,7 @@ func (b *Board) CheckAccess(users ...string) {
 func findRights(app core.App, held map[*client]holder) (map[string]right, error) {
 	ids := make([]string, 0, len(held))
 	for _, h := range held {
-		ids = append(ids, h.access.id())
+		ids = append(ids, h.proof())
 	}
 	list, err := json.Marshal(ids)
 	if err != nil {
@@ -77,7 +75,8 @@ func findRights(app core.App, held map[*client]holder) (map[string]right, error)
 	err = app.DB().NewQuery(`SELECT s.id, u.role, u.tokenKey AS token_key, '[]' AS scopes FROM sessions s JOIN users u ON u.id = s.user_id
 			WHERE s.id IN (SELECT value FROM json_each({:ids})) AND s.expires_at > {:now} AND NOT u.disabled
 		UNION ALL SELECT k.id, u.role, u.tokenKey, k.scopes FROM api_keys k JOIN users u ON u.id = k.user_id
-			WHERE k.id IN (SELECT value FROM json_each({:ids})) AND (k.expires_at = '' OR k.expires_at > {:now}) AND NOT u.disabled`).
+			WHERE k.id IN (SELECT value FROM json_each({:ids})) AND (k.expires_at = '' OR k.expires_at > {:now}) AND NOT u.disabled
+		UNION ALL SELECT id, '', tokenKey, '[]' FROM _superusers WHERE id IN (SELECT value FROM json_each({:ids}))`).
 		Bind(dbx.Params{"ids": string(list), "now": types.NowDateTime().String()}).All(&rows)
 	rights := make(map[string]right, len(rows))
 	for _, r := range rows {
@@ -86,17 +85,25 @@ func findRights(app core.App, held map[*client]holder) (map[string]right, error)
 	return rights, err
 }
 
-// ofUsers answers the connections of users, of these only when there are any.
-func (s *connections) ofUsers(users []string) map[*client]holder {
+// proof answers the id of what must be good for the connection to go on.
+func (h holder) proof() string {
+	if h.user {
+		return h.access.SessionID + h.access.KeyID
+	}
+	return h.account
+}
+
+// ofAccounts answers the connections of accounts, of these only when there are any.
+func (s *connections) ofAccounts(accounts []string) map[*client]holder {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	held := map[*client]holder{}
 	for account, clients := range s.byHolder {
-		if len(users) > 0 && !slices.Contains(users, account) {
+		if len(accounts) > 0 && !slices.Contains(accounts, account) {
 			continue
 		}
 		for c := range clients {
-			if c.holder.user {
+			if c.holder.account != "" {
 				held[c] = c.holder
 			}
 		}
@@ -106,11 +113,9 @@ func (s *connections) ofUsers(users []string) map[*client]holder {
 
 // bindAccess checks connections after every change of this process, and again and again for those of others.
 func (b *Board) bindAccess(app core.App) {
-	app.OnRecordAfterUpdateSuccess("users").BindFunc(b.checkOf("id"))
-	app.OnRecordAfterDeleteSuccess("users").BindFunc(b.checkOf("id"))
-	for _, name := range []string{"sessions", "api_keys"} {
-		app.OnRecordAfterUpdateSuccess(name).BindFunc(b.checkOf("user_id"))
-		app.OnRecordAfterDeleteSuccess(name).BindFunc(b.checkOf("user_id"))
+	for field, names := range map[string][]string{"id": {"users", core.CollectionNameSuperusers}, "user_id": {"sessions", "api_keys"}} {
+		app.OnRecordAfterUpdateSuccess(names...).BindFunc(b.checkOf(field))
+		app.OnRecordAfterDeleteSuccess(names...).BindFunc(b.checkOf(field))
 	}
 	app.OnServe().BindFunc(func(e *core.ServeEvent) error {
 		app.OnTerminate().BindFunc(b.watchAccess())

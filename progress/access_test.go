@@ -108,6 +108,30 @@ func TestConnectionEndsWhenItsKeyExpires(t *testing.T) {
 	}
 }
 
+func TestSuperusersConnectionEndsWithItsSuperuser(t *testing.T) {
+	for name, end := range map[string]func(*server, *core.Record) error{
+		"another password": func(s *server, u *core.Record) error { u.SetPassword("another long one"); return s.app.Save(u) },
+		"deleted":          func(s *server, u *core.Record) error { return s.app.Delete(u) },
+		"deleted by SQL": func(s *server, u *core.Record) error {
+			_, err := s.app.NonconcurrentDB().Delete(core.CollectionNameSuperusers, dbx.HashExp{"id": u.Id}).Execute()
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t, func(b *Board) { b.checkEvery = 20 * time.Millisecond })
+			root := s.row(core.CollectionNameSuperusers, map[string]any{"email": "root@example.com", "password": hookstest.Password})
+			s.row(core.CollectionNameSuperusers, map[string]any{"email": "other@example.com", "password": hookstest.Password})
+			c := s.listen(core.CollectionNameSuperusers+"/"+root.Id, "jobs/*")
+			if err := end(s, root); err != nil {
+				t.Fatal(err)
+			}
+			if !c.ended() {
+				t.Error("the connection is open")
+			}
+		})
+	}
+}
+
 func BenchmarkCheckAccessOf1000Connections(b *testing.B) {
 	s := newServer(b)
 	for range 1000 {
