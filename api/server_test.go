@@ -65,7 +65,12 @@ var testWeb = fstest.MapFS{
 
 func newServer(t testing.TB, change ...func(*Config)) *server {
 	t.Helper()
-	app := hookstest.NewApp(t)
+	return newServerOn(t, hookstest.NewApp(t), change...)
+}
+
+// newServerOn serves an application whose folder may have been used before.
+func newServerOn(t testing.TB, app core.App, change ...func(*Config)) *server {
+	t.Helper()
 	hooks.Bind(app)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
