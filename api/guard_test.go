@@ -117,7 +117,9 @@ func wantedScope(rt route) collections.Scope {
 }
 
 func lacking(a answer) collections.Scope {
-	var e struct{ Data struct{ Scope collections.Scope } }
+	var e struct {
+		Data struct{ Scope collections.Scope }
+	}
 	_ = json.Unmarshal(a.body, &e)
 	return e.Data.Scope
 }

@@ -2,7 +2,6 @@ package api
 
 import (
 	"cmp"
-	"fmt"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -76,7 +75,7 @@ func writeShare(h http.Header, limit, remaining int64, reset, window time.Durati
 	h.Set("RateLimit-Limit", strconv.FormatInt(limit, 10))
 	h.Set("RateLimit-Remaining", strconv.FormatInt(remaining, 10))
 	h.Set("RateLimit-Reset", seconds(reset))
-	h.Set("RateLimit-Policy", fmt.Sprintf("%d;w=%d", limit, int(window.Seconds())))
+	h.Set("RateLimit-Policy", strconv.FormatInt(limit, 10)+";w="+seconds(window))
 }
 
 func seconds(d time.Duration) string {

@@ -15,8 +15,8 @@ func parseProxies(list []string) (proxies, error) {
 	var out proxies
 	for _, s := range list {
 		network, err := netip.ParsePrefix(s)
-		if addr, addrErr := netip.ParseAddr(s); addrErr == nil {
-			network, err = netip.PrefixFrom(addr.Unmap().WithZone(""), addr.Unmap().BitLen()), nil
+		if addr, addrErr := netip.ParseAddr(s); addrErr == nil && addr.Zone() == "" {
+			network, err = addr.Unmap().Prefix(addr.Unmap().BitLen())
 		}
 		if err != nil {
 			return nil, fmt.Errorf("LONGSHORE_TRUSTED_PROXIES has %q: it must be a network such as 10.0.0.0/8 or an address", s)

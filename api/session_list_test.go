@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/longshore-project/longshore/collections"
 	"github.com/longshore-project/longshore/hooks"
@@ -133,27 +134,35 @@ func TestChangesOfAnotherProcessEndStreams(t *testing.T) {
 	s := newServer(t)
 	second := hookstest.SecondApp(t, s.app)
 	hooks.Bind(second)
-	for name, change := range map[string]func(email string) error{
-		"another password": func(email string) error {
-			_, err := UpsertUser(second, email, "quite another battery", "", "")
-			return err
-		},
-		"another role": func(email string) error {
-			_, err := UpsertUser(second, email, hookstest.Password, collections.RoleAdmin, "")
-			return err
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			email := map[string]string{"another password": "ann@example.com", "another role": "bob@example.com"}[name]
-			b := s.signedIn(email)
-			st := b.stream()
-			b.subscribe(st, []string{"progress"})
-			if err := change(email); err != nil {
-				t.Fatal(err)
-			}
-			if line := st.until(t, "nothing says this"); line != "" {
-				t.Errorf("still heard %s", line)
-			}
-		})
+	streams := map[string]*stream{}
+	for _, email := range []string{"password@example.com", "role@example.com", "nothing@example.com"} {
+		b := s.signedIn(email)
+		streams[email] = b.stream()
+		b.subscribe(streams[email], []string{"progress"})
 	}
+	for _, err := range []error{
+		upsert(second, "password@example.com", "quite another battery", ""),
+		upsert(second, "role@example.com", hookstest.Password, collections.RoleAdmin),
+		upsert(second, "nothing@example.com", hookstest.Password, ""),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, email := range []string{"password@example.com", "role@example.com"} {
+		if line := streams[email].until(t, "nothing says this"); line != "" {
+			t.Errorf("%s still heard %s", email, line)
+		}
+	}
+	nothing, err := s.app.FindAuthRecordByEmail("users", "nothing@example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.board.Report(nothing.Id, collections.Progress{JobID: "goes on"})
+	streams["nothing@example.com"].until(t, "goes on")
+}
+
+func upsert(app core.App, email, password string, role collections.Role) error {
+	_, err := UpsertUser(app, email, password, role, "")
+	return err
 }

@@ -1,7 +1,6 @@
 package progress
 
 import (
-	"context"
 	"encoding/json"
 	"slices"
 	"sync"
@@ -132,7 +131,7 @@ func (b *Board) checkOf(field string) func(*core.RecordEvent) error {
 
 // watchAccess begins to check all connections every few seconds and answers what ends it.
 func (b *Board) watchAccess() func(*core.TerminateEvent) error {
-	ctx, stop := context.WithCancel(context.Background())
+	stop := make(chan struct{})
 	var running sync.WaitGroup
 	running.Go(func() {
 		tick := time.NewTicker(b.checkEvery)
@@ -141,13 +140,13 @@ func (b *Board) watchAccess() func(*core.TerminateEvent) error {
 			select {
 			case <-tick.C:
 				b.CheckAccess()
-			case <-ctx.Done():
+			case <-stop:
 				return
 			}
 		}
 	})
 	return func(e *core.TerminateEvent) error {
-		stop()
+		close(stop)
 		running.Wait()
 		return e.Next()
 	}
