@@ -5,3 +5,6 @@ cd "$(dirname "$0")/.."
 export GOTOOLCHAIN=go1.27.3 GOFLAGS=-trimpath
 CGO_ENABLED=0 go test -run '^$' -bench . -benchtime 1x -timeout 60m -v ./e2e
 CGO_ENABLED=0 go test -run '^$' -bench . -timeout 20m ./collections ./dispatch ./storage
+# A round of BenchmarkProgress takes ten seconds of live updates; changes are averaged over some hundred.
+CGO_ENABLED=0 go test -run '^$' -bench Progress -benchtime 1x -timeout 20m ./progress
+CGO_ENABLED=0 go test -run '^$' -bench StatusChange -benchtime 300x -timeout 20m ./progress
