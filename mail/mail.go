@@ -18,7 +18,7 @@ const (
 	slots     = 4                // mails on their way at once: a server that does not answer must not hold up all
 	poll      = 30 * time.Second // for retries that become due, and a server that was just set up
 	sendLimit = 15 * time.Minute // a server has 10 minutes for its last answer (RFC 5321, 4.5.3.2.6)
-	patience  = 10 * time.Second // of Stop, for mails on their way
+	stopLimit = 10 * time.Second // of Stop, for mails on their way
 )
 
 // Config is what a Mailer needs beside the application.
@@ -76,7 +76,7 @@ func (m *Mailer) Stop() {
 	}()
 	select {
 	case <-done:
-	case <-time.After(patience):
+	case <-time.After(stopLimit):
 		m.cfg.Logger.Warn("mails are still on their way; they are sent again")
 	}
 }
