@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/longshore-project/longshore/collections"
@@ -52,7 +53,7 @@ func (a *API) setUp(e *core.RequestEvent) error {
 		return err
 	}
 	var admin *core.Record
-	err := hooks.InTransaction(a.app, func(tx core.App) (err error) {
+	err := hooks.InTransaction(e.App, func(tx core.App) (err error) {
 		admin, err = makeFirstAdmin(acts(e), tx, in.Email, in.Password)
 		return err
 	})
@@ -82,10 +83,10 @@ func makeFirstAdmin(ctx context.Context, tx core.App, email, password string) (*
 	}
 	admin.Set("role", string(collections.RoleAdmin))
 	admin.SetVerified(true)
-	if err := linkSuperuser(tx, admin, password); err != nil {
+	if err := setPassword(ctx, tx, admin, password); err != nil {
 		return nil, err
 	}
-	if err := setPassword(ctx, tx, admin, password); err != nil {
+	if err := linkSuperuser(tx, admin, password); err != nil {
 		return nil, err
 	}
 	return admin, hooks.AssignPlan(tx, admin.Id, collections.PlanUnlimited, time.Time{})
@@ -100,8 +101,8 @@ func linkFirstSuperuser(tx core.App, user *core.Record, password string) error {
 	return linkSuperuser(tx, user, password)
 }
 
-// linkSuperuser gives an admin a superuser with the same address and password, which follows the admin from then on
-// (hooks). The caller saves the admin.
+// linkSuperuser gives a saved admin a superuser with the same address and password, which follows the admin from then
+// on (hooks).
 func linkSuperuser(tx core.App, admin *core.Record, password string) error {
 	email := admin.Email()
 	superuser, err := findByEmail(tx, core.CollectionNameSuperusers, email)
@@ -119,8 +120,8 @@ func linkSuperuser(tx core.App, admin *core.Record, password string) error {
 	if err := tx.Save(superuser); err != nil {
 		return err
 	}
-	admin.Set("superuser_id", superuser.Id)
-	return nil
+	_, err = tx.NonconcurrentDB().Update("users", dbx.Params{"superuser_id": superuser.Id}, dbx.HashExp{"id": admin.Id}).Execute()
+	return err
 }
 
 func setupOver() error {

@@ -56,10 +56,10 @@ func UpsertUser(app core.App, email, password string, role collections.Role, pla
 			user.Set("role", string(role))
 		}
 		user.SetVerified(true)
-		if err := linkFirstSuperuser(tx, user, password); err != nil {
+		if err := setPassword(context.Background(), tx, user, password); err != nil {
 			return err
 		}
-		if err := setPassword(context.Background(), tx, user, password); err != nil || plan == "" {
+		if err := linkFirstSuperuser(tx, user, password); err != nil || plan == "" {
 			return err
 		}
 		return hooks.AssignPlan(tx, user.Id, plan, time.Time{})
