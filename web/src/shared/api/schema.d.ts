@@ -503,7 +503,7 @@ export interface paths {
         put?: never;
         /**
          * Change my password
-         * @description Ends all other sessions and API keys of the account; this session goes on. 400 `invalid_input` names `current_password` when that is wrong, which counts as a
+         * @description Ends all other sessions of the account; this one goes on, and API keys stay. 400 `invalid_input` names `current_password` when that is wrong, which counts as a
          *     failed sign-in.
          */
         post: operations["changePassword"];
