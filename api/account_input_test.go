@@ -40,19 +40,19 @@ func TestBadInputOfAccountRoutes(t *testing.T) {
 		refuse("no JSON", `{"email": `, 400, collections.CodeInvalidInput)
 		refuse("a list", `[]`, 400, collections.CodeInvalidInput)
 		refuse("a form", newForm("email", "ann@example.com"), 400, collections.CodeInvalidInput)
-		refuse("a field too many", with(route.good, "role", "admin"), 400, collections.CodeInvalidInput)
-		refuse("an oversized body", with(route.good, "email", strings.Repeat("a", collections.MaxJSONBytes)), 413, collections.CodeTooLarge)
+		refuse("a field too many", altered(route.good, "role", "admin"), 400, collections.CodeInvalidInput)
+		refuse("an oversized body", altered(route.good, "email", strings.Repeat("a", collections.MaxJSONBytes)), 413, collections.CodeTooLarge)
 		for field := range route.good {
-			refuse(field+" missing", with(route.good, field, nil), 400, collections.CodeInvalidInput)
+			refuse(field+" missing", altered(route.good, field, nil), 400, collections.CodeInvalidInput)
 			for kind, value := range map[string]any{"a number": 7, "null": []any(nil), "a list": []string{"x"}, "empty": "", "too long": strings.Repeat("x", 300)} {
-				refuse(field+" "+kind, with(route.good, field, value), 400, collections.CodeInvalidInput)
+				refuse(field+" "+kind, altered(route.good, field, value), 400, collections.CodeInvalidInput)
 			}
 		}
 		if _, has := route.good["email"]; !has {
 			continue
 		}
 		for _, email := range []string{"ann", "ann@", "@example.com", "Ann <ann@example.com>", "ann@example.com, bob@example.com", "ann@example.com\r\nBcc: eve@example.com", "ann@exa mple.com", "ann@example.com\x00"} {
-			refuse("the address "+email, with(route.good, "email", email), 400, collections.CodeInvalidInput)
+			refuse("the address "+email, altered(route.good, "email", email), 400, collections.CodeInvalidInput)
 		}
 	}
 	if s.count("users", nil) != 1 || s.count("mails", nil) != 0 || s.tryLogin("ann@example.com", hookstest.Password) != 200 {
@@ -60,8 +60,8 @@ func TestBadInputOfAccountRoutes(t *testing.T) {
 	}
 }
 
-// with answers a copy of body with another value of a field; nil takes it out.
-func with(body map[string]any, field string, value any) map[string]any {
+// altered answers a copy of body with another value of a field; nil takes it out.
+func altered(body map[string]any, field string, value any) map[string]any {
 	out := map[string]any{}
 	for name, v := range body {
 		out[name] = v
