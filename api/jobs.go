@@ -8,8 +8,9 @@ import (
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 
+	"github.com/longshore-project/longshore/api/wire"
 	"github.com/longshore-project/longshore/collections"
-	"github.com/longshore-project/longshore/hooks"
+	"github.com/longshore-project/longshore/dispatch"
 	"github.com/longshore-project/longshore/progress"
 )
 
@@ -18,12 +19,14 @@ func (a *API) jobRoutes() []route {
 	return []route{
 		{"GET", "/jobs", user, small, "", a.listJobs},
 		{"POST", "/jobs", user, large, "job.submit", a.createJob},
+		{"POST", "/jobs/bulk", user, large, "job.bulk", a.changeJobs},
 		{"GET", "/jobs/{id}", user, small, "", a.getJob},
 		{"PATCH", "/jobs/{id}", user, small, "job.update", a.updateJob},
 		{"DELETE", "/jobs/{id}", user, small, "job.delete", a.deleteJob},
 		{"POST", "/jobs/{id}/pause", user, small, "job.pause", a.pauseJob},
 		{"POST", "/jobs/{id}/resume", user, small, "job.resume", a.resumeJob},
 		{"POST", "/jobs/{id}/cancel", user, small, "job.cancel", a.cancelJob},
+		{"POST", "/jobs/{id}/retry", user, small, "job.retry", a.retryJob},
 		{"POST", "/jobs/{id}/select", user, large, "job.select", a.selectFiles},
 		{"GET", "/jobs/{id}/files", user, small, "", a.listJobFiles},
 		{"GET", "/jobs/{id}/events", user, small, "", a.listJobEvents},
@@ -33,9 +36,14 @@ func (a *API) jobRoutes() []route {
 // lastEvents is how many events GET /jobs/{id} answers.
 const lastEvents = 20
 
-// findJob answers the job of the path if it is the caller's. Another user's job is as unknown as one that never was.
+// findJob answers the job of the path if it is the caller's.
 func findJob(e *core.RequestEvent) (*core.Record, error) {
-	job, err := e.App.FindRecordById("jobs", e.Request.PathValue("id"), ownedBy(e.Auth.Id))
+	return findJobOf(e.App, e.Auth.Id, e.Request.PathValue("id"))
+}
+
+// findJobOf answers a job of a user. Another user's job is as unknown as one that never was.
+func findJobOf(app core.App, owner, id string) (*core.Record, error) {
+	job, err := app.FindRecordById("jobs", id, ownedBy(owner))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, collections.Errorf(collections.CodeNotFound, "There is no such job.")
 	}
@@ -91,24 +99,14 @@ func countFiles(app core.App, jobID string) (counts fileCounts, err error) {
 }
 
 func (a *API) updateJob(e *core.RequestEvent) error {
-	var in struct {
-		Label string `json:"label"`
-	}
+	var in wire.UpdateJobJSONBody
 	if err := e.BindBody(&in); err != nil {
 		return err
 	}
-	if len(in.Label) > collections.MaxLabelBytes {
-		return invalid("label", "A label may have at most 255 bytes.")
-	}
-	job, err := findJob(e)
-	if err != nil {
+	if err := checkLabel(in.Label); err != nil {
 		return err
 	}
-	job, err = hooks.ChangeJobAs(acts(e), e.App, job.Id, func(_ core.App, job *core.Record) error {
-		job.Set("label", in.Label)
-		return nil
-	})
-	return a.answerJob(e, job, err)
+	return a.changeJob(e, labelled(in.Label))
 }
 
 // deleteJob: what belongs to the job goes with it, in hooks.
@@ -117,24 +115,39 @@ func (a *API) deleteJob(e *core.RequestEvent) error {
 	if err != nil {
 		return err
 	}
-	if err := hooks.InTransaction(e.App, func(tx core.App) error { return tx.DeleteWithContext(acts(e), job) }); err != nil {
+	if _, err := removeJob(acts(e), e.App, job.Id); err != nil {
 		return err
 	}
 	return e.NoContent(http.StatusNoContent)
 }
 
-func (a *API) pauseJob(e *core.RequestEvent) error {
-	return a.wish(e, hooks.Pause, collections.StatusPaused)
+func (a *API) pauseJob(e *core.RequestEvent) error { return a.changeJob(e, paused) }
+
+func (a *API) resumeJob(e *core.RequestEvent) error { return a.changeJob(e, resumed) }
+
+func (a *API) cancelJob(e *core.RequestEvent) error { return a.changeJob(e, cancelled) }
+
+func (a *API) retryJob(e *core.RequestEvent) error {
+	job, err := findJob(e)
+	if err != nil {
+		return err
+	}
+	made, err := dispatch.RetryJob(acts(e), e.App, job.Id)
+	if err != nil {
+		return asInvalidInput(err)
+	}
+	e.Response.Header().Set("Location", prefix+"/jobs/"+made.Id)
+	return e.JSON(http.StatusCreated, a.Board.Job(made))
 }
 
-// resumeJob: a job that runs or waits has no need of it.
-func (a *API) resumeJob(e *core.RequestEvent) error {
-	return a.wish(e, hooks.Resume, collections.StatusQueued, collections.StatusFetchingMetadata,
-		collections.StatusAwaitingSelection, collections.StatusDownloading, collections.StatusUploading)
-}
-
-func (a *API) cancelJob(e *core.RequestEvent) error {
-	return a.wish(e, hooks.Cancel, collections.StatusCancelled)
+// changeJob carries out a wish for the job of the path.
+func (a *API) changeJob(e *core.RequestEvent, w wish) error {
+	job, err := findJob(e)
+	if err != nil {
+		return err
+	}
+	job, err = w.carryOut(acts(e), e.App, job)
+	return a.answerJob(e, job, err)
 }
 
 func (a *API) answerJob(e *core.RequestEvent, job *core.Record, err error) error {

@@ -91,7 +91,7 @@ func TestListRefusesWhatItDoesNotKnow(t *testing.T) {
 	for _, query := range []string{
 		"?sort=user_id", "?sort=(select 1)", "?perPage=201", "?perPage=0", "?perPage=x", "?page=0", "?status=dead", "?created_after=yesterday",
 		"?skipTotal=x", "?filter=id!=''", "?expand=user_id", "?after=rubbish", "?after=eyJzIjoibmFtZSJ9", "?after=x&page=2",
-		"?after=" + (&cursor{Sort: "-created_at", Value: map[string]any{}}).String(),
+		"?after=" + (&cursor{Sort: "-created_at", Values: []any{map[string]any{}}}).String(),
 		"?search=" + strings.Repeat("x", 256),
 	} {
 		t.Run(query, func(t *testing.T) {

@@ -2,28 +2,83 @@ package api
 
 import (
 	"context"
+	"database/sql"
+	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/longshore-project/longshore/collections"
+	"github.com/longshore-project/longshore/dispatch"
+	"github.com/longshore-project/longshore/hooks"
 )
 
-// wish carries out a wish of the job's owner. In a state where it is fulfilled already nothing happens, so that a
+// wish is something that the owner of a job wants. In a state where it is fulfilled already nothing happens, so that a
 // request may be sent again.
-func (a *API) wish(e *core.RequestEvent, do func(context.Context, core.App, string) (*core.Record, error), fulfilled ...collections.Status) error {
-	job, err := findJob(e)
-	if err != nil {
-		return err
+type wish struct {
+	do        func(ctx context.Context, app core.App, jobID string) (*core.Record, error)
+	fulfilled []collections.Status
+}
+
+var (
+	paused = wish{hooks.Pause, []collections.Status{collections.StatusPaused}}
+	// A job that runs or waits has no need to be resumed.
+	resumed = wish{hooks.Resume, []collections.Status{
+		collections.StatusQueued, collections.StatusFetchingMetadata, collections.StatusAwaitingSelection, collections.StatusDownloading, collections.StatusUploading,
+	}}
+	cancelled = wish{hooks.Cancel, []collections.Status{collections.StatusCancelled}}
+	deleted   = wish{do: removeJob}
+	retried   = wish{do: dispatch.RetryJob}
+)
+
+// labelled is the wish for a label, which checkLabel has judged.
+func labelled(label string) wish {
+	return wish{do: func(ctx context.Context, app core.App, jobID string) (*core.Record, error) {
+		return hooks.ChangeJobAs(ctx, app, jobID, func(_ core.App, job *core.Record) error {
+			job.Set("label", label)
+			return nil
+		})
+	}}
+}
+
+func checkLabel(label string) error {
+	if len(label) > collections.MaxLabelBytes {
+		return invalid("label", fmt.Sprintf("A label may have at most %d bytes.", collections.MaxLabelBytes))
 	}
-	if slices.Contains(fulfilled, collections.Status(job.GetString("status"))) {
-		return ok(e, a.Board.Job(job))
+	return nil
+}
+
+// removeJob deletes a job in one transaction. Hooks take along what belongs to it.
+func removeJob(ctx context.Context, app core.App, jobID string) (*core.Record, error) {
+	var job *core.Record
+	err := hooks.InTransaction(app, func(tx core.App) (err error) {
+		job, err = tx.FindRecordById("jobs", jobID)
+		if errors.Is(err, sql.ErrNoRows) {
+			return collections.Errorf(collections.CodeNotFound, "There is no such job.")
+		}
+		if err != nil {
+			return err
+		}
+		return tx.DeleteWithContext(ctx, job)
+	})
+	return job, err
+}
+
+// carryOut answers the job as it is now; of a retry the new one.
+func (w wish) carryOut(ctx context.Context, app core.App, job *core.Record) (*core.Record, error) {
+	if w.isFulfilled(job) {
+		return job, nil
 	}
-	changed, err := do(acts(e), e.App, job.Id)
+	changed, err := w.do(ctx, app, job.Id)
 	if collections.CodeOf(err) == collections.CodeIllegalTransition { // perhaps the same wish was quicker
-		if now, findErr := findJob(e); findErr == nil && slices.Contains(fulfilled, collections.Status(now.GetString("status"))) {
-			return ok(e, a.Board.Job(now))
+		if now, findErr := app.FindRecordById("jobs", job.Id); findErr == nil && w.isFulfilled(now) {
+			return now, nil
 		}
 	}
-	return a.answerJob(e, changed, err)
+	return changed, err
+}
+
+func (w wish) isFulfilled(job *core.Record) bool {
+	return slices.Contains(w.fulfilled, collections.Status(job.GetString("status")))
 }

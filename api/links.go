@@ -15,6 +15,8 @@ import (
 // fileRoutes are those of a file, and links.
 func (a *API) fileRoutes() []route {
 	return []route{
+		{"GET", "/files", user, small, "", a.listFiles},
+		{"DELETE", "/files/{id}", user, small, "file.delete", a.deleteFile},
 		{"POST", "/jobs/{id}/signed-urls", user, large, "", a.signJobFiles},
 		{"POST", "/files/{id}/signed-url", user, small, "", a.signFile},
 	}

@@ -28,6 +28,9 @@ const (
 	DesiredCancel Desired = "cancel"
 )
 
+// Wishes lists every wish.
+func Wishes() []Desired { return []Desired{DesiredRun, DesiredPause, DesiredCancel} }
+
 // Statuses lists every status in the order of a job's life.
 func Statuses() []Status {
 	return []Status{
@@ -80,11 +83,17 @@ type EventType string
 
 // The events. Status events carry {"from","to","attempt","code"?}; they fold to the row.
 const (
-	EventCreated  EventType = "created"
-	EventStatus   EventType = "status"
-	EventDesired  EventType = "desired"
-	EventMetadata EventType = "metadata"
-	EventFile     EventType = "file_completed"
-	EventRetry    EventType = "retry"
-	EventExpired  EventType = "expired" // the plan's time for keeping its files is over
+	EventCreated     EventType = "created"
+	EventStatus      EventType = "status"
+	EventDesired     EventType = "desired"
+	EventMetadata    EventType = "metadata"
+	EventFile        EventType = "file_completed"
+	EventRetry       EventType = "retry"
+	EventExpired     EventType = "expired"      // the plan's time for keeping its files is over
+	EventFileRemoved EventType = "file_removed" // by its owner; {"file_id","path"}
 )
+
+// EventTypes lists every event.
+func EventTypes() []EventType {
+	return []EventType{EventCreated, EventStatus, EventDesired, EventMetadata, EventFile, EventRetry, EventExpired, EventFileRemoved}
+}

@@ -1,8 +1,11 @@
 package collections
 
 import (
+	"cmp"
 	"path"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // mimeTypes is our own table: that of package mime depends on files of the host.
@@ -47,4 +50,60 @@ func MimeType(name string) string {
 		return t
 	}
 	return "application/octet-stream"
+}
+
+// FileKind is a group of media types.
+type FileKind string
+
+// The kinds.
+const (
+	FileVideo    FileKind = "video"
+	FileAudio    FileKind = "audio"
+	FileImage    FileKind = "image"
+	FileText     FileKind = "text"
+	FileDocument FileKind = "document"
+	FileArchive  FileKind = "archive"
+	FileOther    FileKind = "other"
+)
+
+// FileKinds lists every kind.
+func FileKinds() []FileKind {
+	return []FileKind{FileVideo, FileAudio, FileImage, FileText, FileDocument, FileArchive, FileOther}
+}
+
+// kindsOfExtensions names the kinds of what is not told by the first half of its media type.
+var kindsOfExtensions = map[FileKind]string{
+	FileText:     ".srt .json .xml",
+	FileDocument: ".pdf .epub .mobi .azw3 .djvu .cbz .cbr .doc .xls .ppt .rtf .odt .docx .xlsx .pptx",
+	FileArchive:  ".zip .rar .7z .tar .gz .bz2 .xz .zst .iso .img .dmg",
+}
+
+var kindsOfTypes = sync.OnceValue(func() map[string]FileKind {
+	kinds := map[string]FileKind{"application/octet-stream": FileOther}
+	for _, mime := range mimeTypes {
+		half, _, _ := strings.Cut(mime, "/")
+		if kinds[mime] = FileKind(half); !slices.Contains(FileKinds(), FileKind(half)) {
+			kinds[mime] = FileOther
+		}
+	}
+	for kind, extensions := range kindsOfExtensions {
+		for extension := range strings.FieldsSeq(extensions) {
+			kinds[mimeTypes[extension]] = kind
+		}
+	}
+	return kinds
+})
+
+// KindOf answers the kind of a media type that MimeType answers.
+func KindOf(mime string) FileKind { return cmp.Or(kindsOfTypes()[mime], FileOther) }
+
+// MimeTypesOf lists the media types of a kind, as MimeType answers them, in the order of their letters.
+func MimeTypesOf(kind FileKind) (types []string) {
+	for mime, is := range kindsOfTypes() {
+		if is == kind {
+			types = append(types, mime)
+		}
+	}
+	slices.Sort(types)
+	return types
 }

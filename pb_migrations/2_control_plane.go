@@ -19,7 +19,7 @@ func init() {
 // createControlPlane adds accounts, plans, quotas, policy and schedules to the tables of the main job.
 func createControlPlane(app core.App) error {
 	for _, step := range []func(core.App) error{
-		createPlans, createAccountTables, createPolicyTables, createUsageTables, createSettings, widenJobs, indexInfohashes, indexUsage, widenFiles, widenRemovals, shareObjects, countJobs, movePlans,
+		createPlans, createAccountTables, createPolicyTables, createUsageTables, createSettings, widenJobs, indexInfohashes, indexUsage, widenFiles, indexLists, widenRemovals, shareObjects, countJobs, movePlans,
 	} {
 		if err := step(app); err != nil {
 			return err
@@ -199,6 +199,40 @@ func indexUsage(app core.App) error {
 	jobs.AddIndex("idx_jobs_kept", false, "user_id, completed_at", "reserved_bytes > 0 AND completed_at != '' AND expired_at = ''")
 	jobs.AddIndex("idx_jobs_retries", false, "retry_of", "retry_of != ''")
 	return app.Save(jobs)
+}
+
+// indexLists gives every order of the lists of jobs, files and users an index, so that a page costs by its rows.
+func indexLists(app core.App) error {
+	jobs, err := app.FindCollectionByNameOrId("jobs")
+	if err != nil {
+		return err
+	}
+	jobs.RemoveIndex("idx_jobs_user")
+	jobs.AddIndex("idx_jobs_created", false, "user_id, created_at, id", "")
+	jobs.AddIndex("idx_jobs_updated", false, "user_id, updated_at, id", "")
+	jobs.AddIndex("idx_jobs_name", false, "user_id, name COLLATE NOCASE, id", "")
+	jobs.AddIndex("idx_jobs_size", false, "user_id, size_bytes, id", "")
+	jobs.AddIndex("idx_jobs_status", false, "user_id, status, created_at, id", "")
+	if err := app.Save(jobs); err != nil {
+		return err
+	}
+	files, err := app.FindCollectionByNameOrId("files")
+	if err != nil {
+		return err
+	}
+	const kept = "is_complete = TRUE OR removed_at != ''" // the 100,000 of a torrent that begins cost nothing
+	files.AddIndex("idx_files_updated", false, "user_id, is_complete, updated_at, id", kept)
+	files.AddIndex("idx_files_name", false, "user_id, is_complete, path COLLATE NOCASE, id", kept)
+	files.AddIndex("idx_files_size", false, "user_id, is_complete, size_bytes, id", kept)
+	if err := app.Save(files); err != nil {
+		return err
+	}
+	users, err := app.FindCollectionByNameOrId("users")
+	if err != nil {
+		return err
+	}
+	users.AddIndex("idx_users_created", false, "created_at, id", "")
+	return app.Save(users)
 }
 
 func widenFiles(app core.App) error {

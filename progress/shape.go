@@ -67,22 +67,24 @@ func FormatTime(t time.Time) string { return t.UTC().Format(timeLayout) }
 // File is a file as routes and realtime messages show it. It is read from the columns FileColumns of files f
 // joined with objects o.
 type File struct {
-	ID         string `json:"id" db:"id"`
-	JobID      string `json:"job_id" db:"job_id"`
-	Index      int    `json:"index" db:"file_index"`
-	Path       string `json:"path" db:"path"`
-	SizeBytes  int64  `json:"size_bytes" db:"size_bytes"`
-	MimeType   string `json:"mime_type" db:"mime_type"`
-	ObjectKey  string `json:"object_key,omitempty" db:"object_key"` // for admins only
-	Selected   bool   `json:"selected" db:"selected"`
-	IsComplete bool   `json:"is_complete" db:"is_complete"`
-	Revision   int64  `json:"revision" db:"revision"`
+	ID         string  `json:"id" db:"id"`
+	JobID      string  `json:"job_id" db:"job_id"`
+	Index      int     `json:"index" db:"file_index"`
+	Path       string  `json:"path" db:"path"`
+	SizeBytes  int64   `json:"size_bytes" db:"size_bytes"`
+	MimeType   string  `json:"mime_type" db:"mime_type"`
+	ObjectKey  string  `json:"object_key,omitempty" db:"object_key"` // for admins only
+	Selected   bool    `json:"selected" db:"selected"`
+	IsComplete bool    `json:"is_complete" db:"is_complete"`
+	RemovedAt  *string `json:"removed_at" db:"removed_at"` // it was complete and is gone; nil otherwise
+	UpdatedAt  string  `json:"updated_at" db:"updated_at"`
+	Revision   int64   `json:"revision" db:"revision"`
 }
 
 // FileColumns are the columns of a File, to be selected from "files f LEFT JOIN objects o ON o.id = f.object_id".
 var FileColumns = []string{
 	"f.id", "f.job_id", "f.file_index", "f.path", "f.size_bytes", "f.mime_type", "COALESCE(o.key, '') AS object_key",
-	"f.selected", "f.is_complete", "f.revision",
+	"f.selected", "f.is_complete", "NULLIF(REPLACE(f.removed_at, ' ', 'T'), '') AS removed_at", "REPLACE(f.updated_at, ' ', 'T') AS updated_at", "f.revision",
 }
 
 // For answers the file as somebody of that role may see it.
