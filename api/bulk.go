@@ -54,7 +54,7 @@ func wishOf(in *wire.JobsChange) (wish, error) {
 func (a *API) changeOneOf(e *core.RequestEvent, id string, w wish, action string) wire.JobOutcome {
 	actor := hooks.ActorOf(e.Request.Context())
 	actor.Action = action
-	changed, err := changeOwn(hooks.WithActor(acts(e), actor), e, id, w)
+	changed, err := a.changeOwn(hooks.WithActor(acts(e), actor), e, id, w)
 	if err == nil {
 		outcome := wire.JobOutcome{Id: id, Ok: true}
 		if changed.Id != id {
@@ -69,10 +69,28 @@ func (a *API) changeOneOf(e *core.RequestEvent, id string, w wish, action string
 	return wire.JobOutcome{Id: id, Code: string(coded.Code), Message: cmp.Or(coded.Message, string(coded.Code))}
 }
 
-func changeOwn(ctx context.Context, e *core.RequestEvent, id string, w wish) (*core.Record, error) {
+func (a *API) changeOwn(ctx context.Context, e *core.RequestEvent, id string, w wish) (*core.Record, error) {
 	job, err := findJobOf(e.App, e.Auth.Id, id)
 	if err != nil {
 		return nil, err
 	}
+	if w.submits {
+		if err := a.takeSubmit(e); err != nil {
+			return nil, err
+		}
+	}
 	return w.carryOut(ctx, e.App, job)
+}
+
+// takeSubmit counts what makes a job like a request that does.
+func (a *API) takeSubmit(e *core.RequestEvent) error {
+	settings, err := a.choices.get()
+	if err != nil {
+		return err
+	}
+	t := a.traffic.submits.take(e.Auth.Id, cmp.Or(settings.SubmitsPerMinute, collections.DefaultSettings().SubmitsPerMinute), a.Now())
+	if t.refused {
+		return tooMany(e, t.reset, "There were too many submissions. Try again later.")
+	}
+	return nil
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // fileSorts has an index for each (pb_migrations).
-var fileSorts = sorts{"updated_at": {"f.updated_at"}, "path": {"f.path COLLATE NOCASE"}, "size_bytes": {"f.size_bytes"}}
+var fileSorts = sorts{"updated_at": {"f.updated_at"}, "path": {"[[f.path]] COLLATE NOCASE"}, "size_bytes": {"f.size_bytes"}}
 
 // fileStates are the conditions that the partial indexes of the list know, word for word.
 var fileStates = map[string]string{

@@ -69,7 +69,7 @@ func TestErrorsHaveOneShape(t *testing.T) {
 		{"an unknown route, posted to", "POST", "/nothing", 404, collections.CodeNotFound},
 		{"the bare prefix", "GET", "", 404, collections.CodeNotFound},
 		{"a method the route does not have", "PUT", "/jobs", 404, collections.CodeNotFound},
-		{"a route of a later release", "GET", "/admin/users", 404, collections.CodeNotFound},
+		{"a route of a later release", "GET", "/admin/galaxies", 404, collections.CodeNotFound},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := b.call(tc.method, tc.path, nil)

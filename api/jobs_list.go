@@ -15,7 +15,7 @@ type jobPage = cursorPage[progress.Job]
 
 // jobSorts has an index for each (pb_migrations).
 var jobSorts = sorts{
-	"created_at": {"created_at"}, "updated_at": {"updated_at"}, "name": {"name COLLATE NOCASE"}, "size_bytes": {"size_bytes"},
+	"created_at": {"created_at"}, "updated_at": {"updated_at"}, "name": {"[[name]] COLLATE NOCASE"}, "size_bytes": {"size_bytes"},
 	"status": {"status", "created_at"},
 }
 
@@ -36,7 +36,7 @@ func (a *API) listJobs(e *core.RequestEvent) error {
 	if err := jobRows(e.App, l, where).All(&rows); err != nil {
 		return err
 	}
-	rows, next := cutPage(l, rows, l.placeOfJob)
+	rows, next := cutPage(l, rows, l.placeOfRecord)
 	jobs := make([]progress.Job, len(rows))
 	for i, row := range rows {
 		jobs[i] = a.Board.Job(row)
@@ -69,18 +69,4 @@ func jobFilters(owner string, v url.Values) []dbx.Expression {
 		filters = append(filters, dbx.Or(contains("name", s), contains("infohash", s)))
 	}
 	return filters
-}
-
-// placeOfJob answers where a job stands in the order.
-func (l *listing) placeOfJob(job *core.Record) ([]any, string) {
-	values := make([]any, len(l.columns))
-	for i, column := range l.columns {
-		name, _, _ := strings.Cut(column, " ")
-		if name == "size_bytes" {
-			values[i] = job.GetInt64(name)
-		} else {
-			values[i] = job.GetString(name)
-		}
-	}
-	return values, job.Id
 }

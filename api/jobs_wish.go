@@ -19,17 +19,18 @@ import (
 type wish struct {
 	do        func(ctx context.Context, app core.App, jobID string) (*core.Record, error)
 	fulfilled []collections.Status
+	submits   bool // it makes a job
 }
 
 var (
-	paused = wish{hooks.Pause, []collections.Status{collections.StatusPaused}}
+	paused = wish{do: hooks.Pause, fulfilled: []collections.Status{collections.StatusPaused}}
 	// A job that runs or waits has no need to be resumed.
-	resumed = wish{hooks.Resume, []collections.Status{
+	resumed = wish{do: hooks.Resume, fulfilled: []collections.Status{
 		collections.StatusQueued, collections.StatusFetchingMetadata, collections.StatusAwaitingSelection, collections.StatusDownloading, collections.StatusUploading,
 	}}
-	cancelled = wish{hooks.Cancel, []collections.Status{collections.StatusCancelled}}
+	cancelled = wish{do: hooks.Cancel, fulfilled: []collections.Status{collections.StatusCancelled}}
 	deleted   = wish{do: removeJob}
-	retried   = wish{do: dispatch.RetryJob}
+	retried   = wish{do: dispatch.RetryJob, submits: true}
 )
 
 // labelled is the wish for a label, which checkLabel has judged.

@@ -3,8 +3,10 @@ package api
 import (
 	"bytes"
 	"cmp"
+	"database/sql"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -12,6 +14,9 @@ import (
 	"strings"
 
 	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/longshore-project/longshore/collections"
 )
 
 const defaultPerPage = 30
@@ -43,7 +48,8 @@ type listing struct {
 	count         bool
 }
 
-// sorts are the orders that a list offers: columns in SQL by the name of the sort.
+// sorts are the orders that a list offers: columns in SQL by the name of the sort. One with a collation is quoted by
+// hand: [[name]].
 type sorts map[string][]string
 
 // readListing reads the parameters that lists have in common.
@@ -99,6 +105,29 @@ func cutPage[R any](l *listing, rows []R, place func(R) ([]any, string)) ([]R, *
 	at.Values, at.ID = place(rows[len(rows)-1])
 	next := at.String()
 	return rows, &next
+}
+
+// placeOfRecord answers where a record stands in the order.
+func (l *listing) placeOfRecord(r *core.Record) ([]any, string) {
+	values := make([]any, len(l.columns))
+	for i, column := range l.columns {
+		name, _, _ := strings.Cut(strings.Trim(column, "["), "]")
+		if r.Collection().Fields.GetByName(name).Type() == core.FieldTypeNumber {
+			values[i] = r.GetFloat(name)
+		} else {
+			values[i] = r.GetString(name)
+		}
+	}
+	return values, r.Id
+}
+
+// findByID answers a record, or not_found with a sentence.
+func findByID(app core.App, collection, id, otherwise string) (*core.Record, error) {
+	r, err := app.FindRecordById(collection, id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, collections.Errorf(collections.CodeNotFound, "%s", otherwise)
+	}
+	return r, err
 }
 
 // envelope answers the page of these items. Without total it has -1.

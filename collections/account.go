@@ -52,11 +52,12 @@ const (
 	MailJobFinished MailKind = "job_finished"  // completed, or failed with a reason
 	MailLeaving     MailKind = "files_leaving"
 	MailExists      MailKind = "account_exists" // somebody wanted to register with this address
+	MailWelcome     MailKind = "welcome"        // an admin made the account; carries a token to choose a password
 )
 
 // MailKinds lists every kind.
 func MailKinds() []MailKind {
-	return []MailKind{MailReset, MailVerify, MailEmail, MailChanged, MailJobFinished, MailLeaving, MailExists}
+	return []MailKind{MailReset, MailVerify, MailEmail, MailChanged, MailJobFinished, MailLeaving, MailExists, MailWelcome}
 }
 
 // Quiet says whether the mail is left out for users who want none (users.mails_off). Mails about the account always come.

@@ -14,9 +14,10 @@ import (
 
 // How long links in mails work.
 const (
-	resetLife  = time.Hour
-	verifyLife = 3 * 24 * time.Hour
-	emailLife  = 24 * time.Hour
+	resetLife   = time.Hour
+	verifyLife  = 3 * 24 * time.Hour
+	welcomeLife = 3 * 24 * time.Hour
+	emailLife   = 24 * time.Hour
 )
 
 // Pages of the web app that the links lead to. Tokens are in the fragment, which reaches no server's log.
@@ -48,6 +49,7 @@ func (m *Mailer) write(r row, user *core.Record) (*letter, error) {
 	writers := map[collections.MailKind]func(row, *core.Record) (*letter, error){
 		collections.MailReset: m.reset, collections.MailVerify: m.verify, collections.MailEmail: m.newEmail, collections.MailChanged: m.changed,
 		collections.MailJobFinished: m.jobFinished, collections.MailLeaving: m.leaving, collections.MailExists: m.exists,
+		collections.MailWelcome: m.welcome,
 	}
 	write, known := writers[r.Kind]
 	if !known {
@@ -79,6 +81,16 @@ func (m *Mailer) reset(_ row, user *core.Record) (*letter, error) {
 			"The link works once and for one hour. A new password signs out every device.",
 			"If it was not you, do nothing: your password stays as it is.",
 		},
+	}, err
+}
+
+func (m *Mailer) welcome(_ row, user *core.Record) (*letter, error) {
+	token, err := m.token(user, collections.TokenReset, user.Email(), welcomeLife)
+	return &letter{
+		Subject: "You have a Longshore account", Title: "Welcome to Longshore",
+		Lines:  []string{"The operator of this Longshore has made an account for " + user.Email() + ". Choose a password to begin."},
+		Button: link{"Choose a password", m.cfg.PublicURL + resetPage + token},
+		Notes:  []string{"The link works once and for three days. After that, ask for a new password at " + m.cfg.PublicURL + forgotPage + "."},
 	}, err
 }
 

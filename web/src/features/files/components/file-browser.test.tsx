@@ -20,6 +20,8 @@ const file = (path: string, is_complete: boolean): FileNode => ({
   mime_type: 'text/plain',
   selected: true,
   is_complete,
+  removed_at: null,
+  updated_at: '2026-01-01T00:00:00.000Z',
   revision: 1,
 });
 

@@ -12,6 +12,8 @@ const file = (path: string, over: Partial<FileNode> = {}): FileNode => ({
   mime_type: 'text/plain',
   selected: true,
   is_complete: false,
+  removed_at: null,
+  updated_at: '2026-01-01T00:00:00.000Z',
   revision: 1,
   ...over,
 });
