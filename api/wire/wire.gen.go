@@ -38,27 +38,6 @@ func (e AuditRowActorKind) Valid() bool {
 	}
 }
 
-// Defines values for ConfigRegistration.
-const (
-	Closed ConfigRegistration = "closed"
-	Invite ConfigRegistration = "invite"
-	Open   ConfigRegistration = "open"
-)
-
-// Valid indicates whether the value is a known member of the ConfigRegistration enum.
-func (e ConfigRegistration) Valid() bool {
-	switch e {
-	case Closed:
-		return true
-	case Invite:
-		return true
-	case Open:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ErrorCode.
 const (
 	AttemptStale      ErrorCode = "attempt_stale"
@@ -146,6 +125,39 @@ func (e ErrorCode) Valid() bool {
 	}
 }
 
+// Defines values for FileKind.
+const (
+	Archive  FileKind = "archive"
+	Audio    FileKind = "audio"
+	Document FileKind = "document"
+	Image    FileKind = "image"
+	Other    FileKind = "other"
+	Text     FileKind = "text"
+	Video    FileKind = "video"
+)
+
+// Valid indicates whether the value is a known member of the FileKind enum.
+func (e FileKind) Valid() bool {
+	switch e {
+	case Archive:
+		return true
+	case Audio:
+		return true
+	case Document:
+		return true
+	case Image:
+		return true
+	case Other:
+		return true
+	case Text:
+		return true
+	case Video:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FileMessageAction.
 const (
 	FileMessageActionResync FileMessageAction = "resync"
@@ -179,21 +191,42 @@ func (e HealthStatus) Valid() bool {
 	}
 }
 
+// Defines values for InviteState.
+const (
+	InviteStateExpired InviteState = "expired"
+	InviteStateOpen    InviteState = "open"
+	InviteStateUsed    InviteState = "used"
+)
+
+// Valid indicates whether the value is a known member of the InviteState enum.
+func (e InviteState) Valid() bool {
+	switch e {
+	case InviteStateExpired:
+		return true
+	case InviteStateOpen:
+		return true
+	case InviteStateUsed:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for JobDesired.
 const (
-	Cancel JobDesired = "cancel"
-	Pause  JobDesired = "pause"
-	Run    JobDesired = "run"
+	JobDesiredCancel JobDesired = "cancel"
+	JobDesiredPause  JobDesired = "pause"
+	JobDesiredRun    JobDesired = "run"
 )
 
 // Valid indicates whether the value is a known member of the JobDesired enum.
 func (e JobDesired) Valid() bool {
 	switch e {
-	case Cancel:
+	case JobDesiredCancel:
 		return true
-	case Pause:
+	case JobDesiredPause:
 		return true
-	case Run:
+	case JobDesiredRun:
 		return true
 	default:
 		return false
@@ -206,6 +239,7 @@ const (
 	JobEventEventTypeDesired       JobEventEventType = "desired"
 	JobEventEventTypeExpired       JobEventEventType = "expired"
 	JobEventEventTypeFileCompleted JobEventEventType = "file_completed"
+	JobEventEventTypeFileRemoved   JobEventEventType = "file_removed"
 	JobEventEventTypeMetadata      JobEventEventType = "metadata"
 	JobEventEventTypeRetry         JobEventEventType = "retry"
 	JobEventEventTypeStatus        JobEventEventType = "status"
@@ -221,6 +255,8 @@ func (e JobEventEventType) Valid() bool {
 	case JobEventEventTypeExpired:
 		return true
 	case JobEventEventTypeFileCompleted:
+		return true
+	case JobEventEventTypeFileRemoved:
 		return true
 	case JobEventEventTypeMetadata:
 		return true
@@ -257,6 +293,36 @@ func (e JobMessageAction) Valid() bool {
 	}
 }
 
+// Defines values for JobsChangeAction.
+const (
+	JobsChangeActionCancel JobsChangeAction = "cancel"
+	JobsChangeActionDelete JobsChangeAction = "delete"
+	JobsChangeActionLabel  JobsChangeAction = "label"
+	JobsChangeActionPause  JobsChangeAction = "pause"
+	JobsChangeActionResume JobsChangeAction = "resume"
+	JobsChangeActionRetry  JobsChangeAction = "retry"
+)
+
+// Valid indicates whether the value is a known member of the JobsChangeAction enum.
+func (e JobsChangeAction) Valid() bool {
+	switch e {
+	case JobsChangeActionCancel:
+		return true
+	case JobsChangeActionDelete:
+		return true
+	case JobsChangeActionLabel:
+		return true
+	case JobsChangeActionPause:
+		return true
+	case JobsChangeActionResume:
+		return true
+	case JobsChangeActionRetry:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for NewTorrentJobSelectFiles.
 const (
 	NewTorrentJobSelectFilesFalse NewTorrentJobSelectFiles = "false"
@@ -287,6 +353,45 @@ func (e NewTorrentJobWaitForQuota) Valid() bool {
 	case NewTorrentJobWaitForQuotaFalse:
 		return true
 	case NewTorrentJobWaitForQuotaTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Registration.
+const (
+	RegistrationClosed Registration = "closed"
+	RegistrationInvite Registration = "invite"
+	RegistrationOpen   Registration = "open"
+)
+
+// Valid indicates whether the value is a known member of the Registration enum.
+func (e Registration) Valid() bool {
+	switch e {
+	case RegistrationClosed:
+		return true
+	case RegistrationInvite:
+		return true
+	case RegistrationOpen:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Role.
+const (
+	RoleAdmin Role = "admin"
+	RoleUser  Role = "user"
+)
+
+// Valid indicates whether the value is a known member of the Role enum.
+func (e Role) Valid() bool {
+	switch e {
+	case RoleAdmin:
+		return true
+	case RoleUser:
 		return true
 	default:
 		return false
@@ -337,13 +442,31 @@ func (e Scope) Valid() bool {
 
 // Defines values for Selection0.
 const (
-	All Selection0 = "all"
+	Selection0All Selection0 = "all"
 )
 
 // Valid indicates whether the value is a known member of the Selection0 enum.
 func (e Selection0) Valid() bool {
 	switch e {
-	case All:
+	case Selection0All:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SelectionTimeout.
+const (
+	SelectionTimeoutAll    SelectionTimeout = "all"
+	SelectionTimeoutCancel SelectionTimeout = "cancel"
+)
+
+// Valid indicates whether the value is a known member of the SelectionTimeout enum.
+func (e SelectionTimeout) Valid() bool {
+	switch e {
+	case SelectionTimeoutAll:
+		return true
+	case SelectionTimeoutCancel:
 		return true
 	default:
 		return false
@@ -389,18 +512,72 @@ func (e Status) Valid() bool {
 	}
 }
 
-// Defines values for UserRole.
+// Defines values for ListUsersParamsSort.
 const (
-	UserRoleAdmin UserRole = "admin"
-	UserRoleUser  UserRole = "user"
+	ListUsersParamsSortCreatedAt      ListUsersParamsSort = "created_at"
+	ListUsersParamsSortEmail          ListUsersParamsSort = "email"
+	ListUsersParamsSortMinusCreatedAt ListUsersParamsSort = "-created_at"
+	ListUsersParamsSortMinusEmail     ListUsersParamsSort = "-email"
 )
 
-// Valid indicates whether the value is a known member of the UserRole enum.
-func (e UserRole) Valid() bool {
+// Valid indicates whether the value is a known member of the ListUsersParamsSort enum.
+func (e ListUsersParamsSort) Valid() bool {
 	switch e {
-	case UserRoleAdmin:
+	case ListUsersParamsSortCreatedAt:
 		return true
-	case UserRoleUser:
+	case ListUsersParamsSortEmail:
+		return true
+	case ListUsersParamsSortMinusCreatedAt:
+		return true
+	case ListUsersParamsSortMinusEmail:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListFilesParamsState.
+const (
+	Complete ListFilesParamsState = "complete"
+	Removed  ListFilesParamsState = "removed"
+)
+
+// Valid indicates whether the value is a known member of the ListFilesParamsState enum.
+func (e ListFilesParamsState) Valid() bool {
+	switch e {
+	case Complete:
+		return true
+	case Removed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListFilesParamsSort.
+const (
+	ListFilesParamsSortMinusPath      ListFilesParamsSort = "-path"
+	ListFilesParamsSortMinusSizeBytes ListFilesParamsSort = "-size_bytes"
+	ListFilesParamsSortMinusUpdatedAt ListFilesParamsSort = "-updated_at"
+	ListFilesParamsSortPath           ListFilesParamsSort = "path"
+	ListFilesParamsSortSizeBytes      ListFilesParamsSort = "size_bytes"
+	ListFilesParamsSortUpdatedAt      ListFilesParamsSort = "updated_at"
+)
+
+// Valid indicates whether the value is a known member of the ListFilesParamsSort enum.
+func (e ListFilesParamsSort) Valid() bool {
+	switch e {
+	case ListFilesParamsSortMinusPath:
+		return true
+	case ListFilesParamsSortMinusSizeBytes:
+		return true
+	case ListFilesParamsSortMinusUpdatedAt:
+		return true
+	case ListFilesParamsSortPath:
+		return true
+	case ListFilesParamsSortSizeBytes:
+		return true
+	case ListFilesParamsSortUpdatedAt:
 		return true
 	default:
 		return false
@@ -469,6 +646,67 @@ func (e ListJobsParamsSort) Valid() bool {
 
 // AccountToken defines model for AccountToken.
 type AccountToken = string
+
+// AdminSettings defines model for AdminSettings.
+type AdminSettings struct {
+	// Overrides Settings that the environment of the control plane decides, whatever is set here.
+	Overrides []struct {
+		Setting string `json:"setting"`
+
+		// Value What holds.
+		Value string `json:"value"`
+
+		// Variable Of the environment.
+		Variable string `json:"variable"`
+	} `json:"overrides"`
+	Settings Settings `json:"settings"`
+}
+
+// AdminUser defines model for AdminUser.
+type AdminUser struct {
+	CreatedAt     time.Time `json:"created_at"`
+	Disabled      bool      `json:"disabled"`
+	Email         string    `json:"email"`
+	EmailVerified bool      `json:"email_verified"`
+
+	// Id Example: 5kz1a8q2b7c3d9e
+	Id Id `json:"id"`
+
+	// Jobs All jobs.
+	Jobs int64 `json:"jobs"`
+
+	// JobsActive Jobs that have not ended.
+	JobsActive int64 `json:"jobs_active"`
+
+	// LastSeenAt In a browser, within an hour; null when signed in nowhere.
+	LastSeenAt *time.Time `json:"last_seen_at"`
+
+	// Plan The name of the plan that holds now.
+	Plan string `json:"plan"`
+
+	// PlanExpiresAt The plan is free afterwards; null: it does not expire.
+	PlanExpiresAt *time.Time `json:"plan_expires_at"`
+	Role          Role       `json:"role"`
+
+	// StorageUsed Bytes kept and reserved.
+	StorageUsed int64 `json:"storage_used"`
+}
+
+// AdminUserList defines model for AdminUserList.
+type AdminUserList struct {
+	Items []AdminUser `json:"items"`
+
+	// Next For `after`; null on the last page.
+	Next    *string `json:"next"`
+	Page    int     `json:"page"`
+	PerPage int     `json:"perPage"`
+
+	// TotalItems -1 when not counted.
+	TotalItems int `json:"totalItems"`
+
+	// TotalPages -1 when not counted.
+	TotalPages int `json:"totalPages"`
+}
 
 // ApiKey defines model for ApiKey.
 type ApiKey struct {
@@ -589,7 +827,7 @@ type Config struct {
 		// TorrentFiles In one torrent.
 		TorrentFiles int `json:"torrent_files"`
 	} `json:"limits"`
-	Registration ConfigRegistration `json:"registration"`
+	Registration Registration `json:"registration"`
 
 	// SetupPending No admin exists yet.
 	SetupPending bool `json:"setup_pending"`
@@ -598,9 +836,6 @@ type Config struct {
 	TurnstileSiteKey string `json:"turnstile_site_key"`
 	Version          string `json:"version"`
 }
-
-// ConfigRegistration defines model for Config.Registration.
-type ConfigRegistration string
 
 // Email Example: ann@example.com
 type Email = string
@@ -646,12 +881,18 @@ type File struct {
 	// Path Complete, separated by /, in the original spelling.
 	Path string `json:"path"`
 
+	// RemovedAt It was complete and is gone since then: removed by its owner or when its time was over.
+	RemovedAt *time.Time `json:"removed_at"`
+
 	// Revision Grows with every change of the record.
 	Revision int `json:"revision"`
 
 	// Selected The job wants it.
 	Selected  bool `json:"selected"`
 	SizeBytes int  `json:"size_bytes"`
+
+	// UpdatedAt Of a complete file, when it was completed.
+	UpdatedAt time.Time `json:"updated_at"`
 }
 
 // FileCounts defines model for FileCounts.
@@ -660,6 +901,9 @@ type FileCounts struct {
 	Selected int `json:"selected"`
 	Total    int `json:"total"`
 }
+
+// FileKind defines model for FileKind.
+type FileKind string
 
 // FileLink defines model for FileLink.
 type FileLink struct {
@@ -678,6 +922,22 @@ type FileLinkList struct {
 	PerPage    int        `json:"perPage"`
 	TotalItems int        `json:"totalItems"`
 	TotalPages int        `json:"totalPages"`
+}
+
+// FileList defines model for FileList.
+type FileList struct {
+	Items []File `json:"items"`
+
+	// Next For `after`; null on the last page.
+	Next    *string `json:"next"`
+	Page    int     `json:"page"`
+	PerPage int     `json:"perPage"`
+
+	// TotalItems -1 when not counted.
+	TotalItems int `json:"totalItems"`
+
+	// TotalPages -1 when not counted.
+	TotalPages int `json:"totalPages"`
 }
 
 // FileMessage A realtime message of the topics files/* and files/{id}. When more than 100 files of a job change at once (its files become known) there is one message with the
@@ -715,12 +975,18 @@ type FileNode struct {
 	// Path Complete, separated by /, in the original spelling.
 	Path string `json:"path"`
 
+	// RemovedAt It was complete and is gone since then: removed by its owner or when its time was over.
+	RemovedAt *time.Time `json:"removed_at"`
+
 	// Revision Grows with every change of the record.
 	Revision int `json:"revision"`
 
 	// Selected The job wants it.
 	Selected  bool `json:"selected"`
 	SizeBytes int  `json:"size_bytes"`
+
+	// UpdatedAt Of a complete file, when it was completed.
+	UpdatedAt time.Time `json:"updated_at"`
 }
 
 // Folder defines model for Folder.
@@ -752,6 +1018,46 @@ type HealthStatus string
 
 // Id Example: 5kz1a8q2b7c3d9e
 type Id = string
+
+// Invite defines model for Invite.
+type Invite struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// CreatedBy The id of an admin; empty when it was made in the dashboard.
+	CreatedBy string `json:"created_by"`
+
+	// Email Who may use it; anybody when empty.
+	Email     string     `json:"email"`
+	ExpiresAt *time.Time `json:"expires_at"`
+
+	// Id Example: 5kz1a8q2b7c3d9e
+	Id   Id     `json:"id"`
+	Note string `json:"note"`
+
+	// Plan What the account gets; free when empty.
+	Plan   string      `json:"plan"`
+	State  InviteState `json:"state"`
+	UsedAt *time.Time  `json:"used_at"`
+
+	// UsedBy The id of the user that was made; empty before.
+	UsedBy string `json:"used_by"`
+}
+
+// InviteList defines model for InviteList.
+type InviteList struct {
+	Items   []Invite `json:"items"`
+	Page    int      `json:"page"`
+	PerPage int      `json:"perPage"`
+
+	// TotalItems -1 when not counted.
+	TotalItems int `json:"totalItems"`
+
+	// TotalPages -1 when not counted.
+	TotalPages int `json:"totalPages"`
+}
+
+// InviteState defines model for InviteState.
+type InviteState string
 
 // Job defines model for Job.
 type Job struct {
@@ -876,6 +1182,43 @@ type JobMessage struct {
 // JobMessageAction defines model for JobMessage.Action.
 type JobMessageAction string
 
+// JobOutcome defines model for JobOutcome.
+type JobOutcome struct {
+	// Code An `ErrorCode`; empty when it is ok.
+	Code string `json:"code"`
+
+	// Id Example: 5kz1a8q2b7c3d9e
+	Id Id `json:"id"`
+
+	// JobId Of the new job when the action is retry; else empty.
+	JobId string `json:"job_id"`
+
+	// Message A sentence for a person; empty when it is ok.
+	Message string `json:"message"`
+	Ok      bool   `json:"ok"`
+}
+
+// JobOutcomeList defines model for JobOutcomeList.
+type JobOutcomeList struct {
+	Failed int `json:"failed"`
+
+	// Items In the order of `ids`.
+	Items     []JobOutcome `json:"items"`
+	Succeeded int          `json:"succeeded"`
+}
+
+// JobsChange defines model for JobsChange.
+type JobsChange struct {
+	Action JobsChangeAction `json:"action"`
+	Ids    []Id             `json:"ids"`
+
+	// Label Of the action label, which needs it.
+	Label *Label `json:"label,omitempty"`
+}
+
+// JobsChangeAction defines model for JobsChange.Action.
+type JobsChangeAction string
+
 // Label At most 255 bytes.
 type Label = string
 
@@ -910,6 +1253,13 @@ type NewBlock struct {
 	// Infohash 40 hexadecimal digits or 32 of base32; of version 2 64 hexadecimal digits, perhaps with 1220 before them.
 	Infohash string  `json:"infohash"`
 	Reason   *string `json:"reason,omitempty"`
+}
+
+// NewInvite defines model for NewInvite.
+type NewInvite struct {
+	// Code For `invite` of POST /auth/register.
+	Code   string `json:"code"`
+	Invite Invite `json:"invite"`
 }
 
 // NewJob defines model for NewJob.
@@ -1178,6 +1528,12 @@ type Progress struct {
 	Version int `json:"version"`
 }
 
+// Registration defines model for Registration.
+type Registration string
+
+// Role defines model for Role.
+type Role string
+
 // Schedule defines model for Schedule.
 type Schedule struct {
 	LastDurationMs int64  `json:"last_duration_ms"`
@@ -1220,6 +1576,9 @@ type Selection0 string
 // Selection1 defines model for Selection.1.
 type Selection1 = []int
 
+// SelectionTimeout What becomes of a job whose owner chooses no files in time.
+type SelectionTimeout string
+
 // Session defines model for Session.
 type Session struct {
 	// AupAccepted The present version of the acceptable-use policy was accepted.
@@ -1228,6 +1587,78 @@ type Session struct {
 	// CsrfToken For X-CSRF-Token; the same for the whole session.
 	CsrfToken string `json:"csrf_token"`
 	User      User   `json:"user"`
+}
+
+// Settings defines model for Settings.
+type Settings struct {
+	AupText string `json:"aup_text"`
+
+	// AupVersion Empty: nothing is to be accepted.
+	AupVersion string `json:"aup_version"`
+
+	// ContentOnce A file of a public torrent is stored once for all jobs.
+	ContentOnce  bool         `json:"content_once"`
+	Registration Registration `json:"registration"`
+
+	// RequestsPerMinute Of a user, or of an address without one; submissions apart.
+	RequestsPerMinute int64 `json:"requests_per_minute"`
+
+	// RequireVerifiedEmail Before a job is taken.
+	RequireVerifiedEmail bool `json:"require_verified_email"`
+
+	// RetentionWarningDays Between the warning and the removal of files.
+	RetentionWarningDays int64 `json:"retention_warning_days"`
+
+	// SelectionMinutes 0: a job waits for its selection for ever.
+	SelectionMinutes int64 `json:"selection_minutes"`
+
+	// SelectionTimeout What becomes of a job whose owner chooses no files in time.
+	SelectionTimeout SelectionTimeout `json:"selection_timeout"`
+
+	// SignInsPerAccount Failed ones in 15 minutes.
+	SignInsPerAccount int64 `json:"sign_ins_per_account"`
+
+	// SignInsPerAddress Failed ones in 15 minutes.
+	SignInsPerAddress int64 `json:"sign_ins_per_address"`
+
+	// SubmitsPerMinute Of a user.
+	SubmitsPerMinute int64 `json:"submits_per_minute"`
+}
+
+// SettingsChange defines model for SettingsChange.
+type SettingsChange struct {
+	AupText *string `json:"aup_text,omitempty"`
+
+	// AupVersion Empty: nothing is to be accepted.
+	AupVersion *string `json:"aup_version,omitempty"`
+
+	// ContentOnce A file of a public torrent is stored once for all jobs.
+	ContentOnce  *bool         `json:"content_once,omitempty"`
+	Registration *Registration `json:"registration,omitempty"`
+
+	// RequestsPerMinute Of a user, or of an address without one; submissions apart.
+	RequestsPerMinute *int64 `json:"requests_per_minute,omitempty"`
+
+	// RequireVerifiedEmail Before a job is taken.
+	RequireVerifiedEmail *bool `json:"require_verified_email,omitempty"`
+
+	// RetentionWarningDays Between the warning and the removal of files.
+	RetentionWarningDays *int64 `json:"retention_warning_days,omitempty"`
+
+	// SelectionMinutes 0: a job waits for its selection for ever.
+	SelectionMinutes *int64 `json:"selection_minutes,omitempty"`
+
+	// SelectionTimeout What becomes of a job whose owner chooses no files in time.
+	SelectionTimeout *SelectionTimeout `json:"selection_timeout,omitempty"`
+
+	// SignInsPerAccount Failed ones in 15 minutes.
+	SignInsPerAccount *int64 `json:"sign_ins_per_account,omitempty"`
+
+	// SignInsPerAddress Failed ones in 15 minutes.
+	SignInsPerAddress *int64 `json:"sign_ins_per_address,omitempty"`
+
+	// SubmitsPerMinute Of a user.
+	SubmitsPerMinute *int64 `json:"submits_per_minute,omitempty"`
 }
 
 // SignedIn defines model for SignedIn.
@@ -1323,12 +1754,9 @@ type User struct {
 	Id Id `json:"id"`
 
 	// Plan The name of the plan that holds now.
-	Plan string   `json:"plan"`
-	Role UserRole `json:"role"`
+	Plan string `json:"plan"`
+	Role Role   `json:"role"`
 }
-
-// UserRole defines model for User.Role.
-type UserRole string
 
 // Verdict defines model for Verdict.
 type Verdict struct {
@@ -1347,6 +1775,9 @@ type VerdictMessage struct {
 	// Version Grows with every change.
 	Version int `json:"version"`
 }
+
+// After defines model for after.
+type After = string
 
 // Page defines model for page.
 type Page = int
@@ -1386,6 +1817,80 @@ type ListBlocklistParams struct {
 
 	// SkipTotal Saves the counting; the totals are -1.
 	SkipTotal *SkipTotal `form:"skipTotal,omitempty" json:"skipTotal,omitempty"`
+}
+
+// ListInvitesParams defines parameters for ListInvites.
+type ListInvitesParams struct {
+	State   *InviteState `form:"state,omitempty" json:"state,omitempty"`
+	Page    *Page        `form:"page,omitempty" json:"page,omitempty"`
+	PerPage *PerPage     `form:"perPage,omitempty" json:"perPage,omitempty"`
+
+	// SkipTotal Saves the counting; the totals are -1.
+	SkipTotal *SkipTotal `form:"skipTotal,omitempty" json:"skipTotal,omitempty"`
+}
+
+// CreateInviteJSONBody defines parameters for CreateInvite.
+type CreateInviteJSONBody struct {
+	// Email Only for this address.
+	Email *Email `json:"email,omitempty"`
+
+	// ExpiresAt For ever when missing.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// Note For admins.
+	Note *string `json:"note,omitempty"`
+
+	// Plan Example: pro
+	Plan *PlanName `json:"plan,omitempty"`
+}
+
+// ListUsersParams defines parameters for ListUsers.
+type ListUsersParams struct {
+	// Search Part of the e-mail address, in any case.
+	Search   *string              `form:"search,omitempty" json:"search,omitempty"`
+	Role     *Role                `form:"role,omitempty" json:"role,omitempty"`
+	Disabled *bool                `form:"disabled,omitempty" json:"disabled,omitempty"`
+	Sort     *ListUsersParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+	Page     *Page                `form:"page,omitempty" json:"page,omitempty"`
+	PerPage  *PerPage             `form:"perPage,omitempty" json:"perPage,omitempty"`
+
+	// SkipTotal Saves the counting; the totals are -1.
+	SkipTotal *SkipTotal `form:"skipTotal,omitempty" json:"skipTotal,omitempty"`
+
+	// After A cursor: `next` of the answer before, with the same `sort`. Then `page` must not be there and the totals are -1.
+	After *After `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// ListUsersParamsSort defines parameters for ListUsers.
+type ListUsersParamsSort string
+
+// CreateUserJSONBody defines parameters for CreateUser.
+type CreateUserJSONBody struct {
+	// Email Example: ann@example.com
+	Email Email `json:"email"`
+
+	// Password At least 12 characters, at most 71 bytes, and not easy to guess.
+	Password *NewPassword `json:"password,omitempty"`
+
+	// Plan Example: pro
+	Plan *PlanName `json:"plan,omitempty"`
+
+	// PlanExpiresAt Needs `plan`; for ever when missing.
+	PlanExpiresAt *time.Time `json:"plan_expires_at,omitempty"`
+	Role          *Role      `json:"role,omitempty"`
+}
+
+// UpdateUserJSONBody defines parameters for UpdateUser.
+type UpdateUserJSONBody struct {
+	Disabled      *bool `json:"disabled,omitempty"`
+	EmailVerified *bool `json:"email_verified,omitempty"`
+
+	// Plan Example: pro
+	Plan *PlanName `json:"plan,omitempty"`
+
+	// PlanExpiresAt Needs `plan`; for ever when missing.
+	PlanExpiresAt *time.Time `json:"plan_expires_at,omitempty"`
+	Role          *Role      `json:"role,omitempty"`
 }
 
 // AcceptAUPJSONBody defines parameters for AcceptAUP.
@@ -1475,6 +1980,37 @@ type VerifyEmailJSONBody struct {
 	Token AccountToken `json:"token"`
 }
 
+// ListFilesParams defines parameters for ListFiles.
+type ListFilesParams struct {
+	State *ListFilesParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Kind By media type.
+	Kind *FileKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// JobId Of this job only.
+	JobId *Id `form:"job_id,omitempty" json:"job_id,omitempty"`
+
+	// Search Part of the path. Letters from a to z are found in either case.
+	Search *string `form:"search,omitempty" json:"search,omitempty"`
+
+	// Sort A field, with a minus before it for falling order. Paths are in the order of their letters, whatever the case.
+	Sort    *ListFilesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+	Page    *Page                `form:"page,omitempty" json:"page,omitempty"`
+	PerPage *PerPage             `form:"perPage,omitempty" json:"perPage,omitempty"`
+
+	// SkipTotal Saves the counting; the totals are -1.
+	SkipTotal *SkipTotal `form:"skipTotal,omitempty" json:"skipTotal,omitempty"`
+
+	// After A cursor: `next` of the answer before, with the same `sort`. Then `page` must not be there and the totals are -1.
+	After *After `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// ListFilesParamsState defines parameters for ListFiles.
+type ListFilesParamsState string
+
+// ListFilesParamsSort defines parameters for ListFiles.
+type ListFilesParamsSort string
+
 // SignFileJSONBody defines parameters for SignFile.
 type SignFileJSONBody struct {
 	Disposition *SignFileJSONBodyDisposition `json:"disposition,omitempty"`
@@ -1497,10 +2033,10 @@ type ListJobsParams struct {
 	// CreatedBefore Made before this time.
 	CreatedBefore *time.Time `form:"created_before,omitempty" json:"created_before,omitempty"`
 
-	// Search Part of the name or the infohash, in any case.
+	// Search Part of the name or the infohash. Letters from a to z are found in either case.
 	Search *string `form:"search,omitempty" json:"search,omitempty"`
 
-	// Sort A field, with a minus before it for falling order.
+	// Sort A field, with a minus before it for falling order. Names are in the order of their letters, whatever the case; jobs of one status are by `created_at`.
 	Sort    *ListJobsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
 	Page    *Page               `form:"page,omitempty" json:"page,omitempty"`
 	PerPage *PerPage            `form:"perPage,omitempty" json:"perPage,omitempty"`
@@ -1509,7 +2045,7 @@ type ListJobsParams struct {
 	SkipTotal *SkipTotal `form:"skipTotal,omitempty" json:"skipTotal,omitempty"`
 
 	// After A cursor: `next` of the answer before, with the same `sort`. Then `page` must not be there and the totals are -1.
-	After *string `form:"after,omitempty" json:"after,omitempty"`
+	After *After `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // ListJobsParamsSort defines parameters for ListJobs.
@@ -1574,11 +2110,23 @@ type ListUsageParams struct {
 // BlockInfohashJSONRequestBody defines body for BlockInfohash for application/json ContentType.
 type BlockInfohashJSONRequestBody = NewBlock
 
+// CreateInviteJSONRequestBody defines body for CreateInvite for application/json ContentType.
+type CreateInviteJSONRequestBody CreateInviteJSONBody
+
 // CreatePlanJSONRequestBody defines body for CreatePlan for application/json ContentType.
 type CreatePlanJSONRequestBody = NewPlan
 
 // UpdatePlanJSONRequestBody defines body for UpdatePlan for application/json ContentType.
 type UpdatePlanJSONRequestBody = PlanChanges
+
+// UpdateSettingsJSONRequestBody defines body for UpdateSettings for application/json ContentType.
+type UpdateSettingsJSONRequestBody = SettingsChange
+
+// CreateUserJSONRequestBody defines body for CreateUser for application/json ContentType.
+type CreateUserJSONRequestBody CreateUserJSONBody
+
+// UpdateUserJSONRequestBody defines body for UpdateUser for application/json ContentType.
+type UpdateUserJSONRequestBody UpdateUserJSONBody
 
 // AcceptAUPJSONRequestBody defines body for AcceptAUP for application/json ContentType.
 type AcceptAUPJSONRequestBody AcceptAUPJSONBody
@@ -1618,6 +2166,9 @@ type CreateJobJSONRequestBody = NewJob
 
 // CreateJobMultipartRequestBody defines body for CreateJob for multipart/form-data ContentType.
 type CreateJobMultipartRequestBody = NewTorrentJob
+
+// ChangeJobsJSONRequestBody defines body for ChangeJobs for application/json ContentType.
+type ChangeJobsJSONRequestBody = JobsChange
 
 // UpdateJobJSONRequestBody defines body for UpdateJob for application/json ContentType.
 type UpdateJobJSONRequestBody UpdateJobJSONBody
