@@ -668,6 +668,95 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/jobs/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Do one thing to many jobs
+         * @description Each job is changed by itself, in the order of `ids`: what fails for one leaves the others alone, and the answer says how each of them fared. A job of somebody else is
+         *     `not_found`. A wish that is fulfilled already is `ok`, so the request may be sent again.
+         */
+        post: operations["changeJobs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try a job again that failed or was cancelled
+         * @description Makes a new job with the same torrent, selection, engine, label and priority, judged like a submission; what is stored already is not fetched again. Asked again while that
+         *     job lives or once it is complete, it answers it. 409 `illegal_transition` when the job has neither failed nor was cancelled, 409 `duplicate_job` when another job for the
+         *     torrent lives, and the codes of a submission.
+         */
+        post: operations["retryJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * My files across all jobs
+         * @description Those that can be fetched, or with `state` those that were removed. The latest first unless `sort` says otherwise. Files that are still on their way are in the tree of
+         *     their job.
+         */
+        get: operations["listFiles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/files/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a file of a job that has ended
+         * @description It counts no longer as storage and cannot be fetched; it stays in the tree, with `removed_at`. Removing it again changes nothing. 409 `illegal_transition` while the job has
+         *     not ended: it would be fetched again. 409 `file_incomplete` for a file that the job never had.
+         */
+        delete: operations["deleteFile"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/usage": {
         parameters: {
             query?: never;
@@ -751,6 +840,119 @@ export interface paths {
          * @description It holds at once for everybody who has the plan: what is above a lower limit stays, and a longer retention takes warnings back. 409 `plan_in_use` for another name of free.
          */
         patch: operations["updatePlan"];
+        trace?: never;
+    };
+    "/admin/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All users
+         * @description The newest first unless `sort` says otherwise.
+         */
+        get: operations["listUsers"];
+        put?: never;
+        /**
+         * Make a user
+         * @description With `password`, the address counts as verified. Without, the user is mailed a link to choose one, which works for three days and verifies the address; 503 `unavailable` when no mail
+         *     server is set up. 400 `invalid_input` names `email` when it has an account.
+         */
+        post: operations["createUser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/users/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        /** One user */
+        get: operations["getUser"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a user and all that belongs to it
+         * @description Jobs, files, sessions and API keys go. 403 `forbidden` for the last admin.
+         */
+        delete: operations["deleteUser"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a user's role, plan or access
+         * @description Disabling ends sessions, API keys and realtime connections at once. 403 `forbidden` when nobody could administer the installation any more.
+         */
+        patch: operations["updateUser"];
+        trace?: never;
+    };
+    "/admin/invites": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Invitations, the newest first */
+        get: operations["listInvites"];
+        put?: never;
+        /**
+         * Make an invitation
+         * @description The code is told this once; only its hash is kept. It works for one registration.
+         */
+        post: operations["createInvite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/invites/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take an invitation back, or forget a used one */
+        delete: operations["deleteInvite"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The operator's choices */
+        get: operations["getSettings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change the operator's choices
+         * @description What is not named stays. A new `aup_version` has everybody accept the policy anew before the next job.
+         */
+        patch: operations["updateSettings"];
         trace?: never;
     };
     "/admin/blocklist": {
@@ -891,8 +1093,7 @@ export interface components {
             version: string;
             /** @description No admin exists yet. */
             setup_pending: boolean;
-            /** @enum {string} */
-            registration: "open" | "invite" | "closed";
+            registration: components["schemas"]["Registration"];
             /** @description Empty when there is no captcha. */
             turnstile_site_key: string;
             aup: {
@@ -916,8 +1117,7 @@ export interface components {
         User: {
             id: components["schemas"]["Id"];
             email: string;
-            /** @enum {string} */
-            role: "user" | "admin";
+            role: components["schemas"]["Role"];
             /** @description The name of the plan that holds now. */
             plan: string;
             email_verified: boolean;
@@ -1038,7 +1238,7 @@ export interface components {
             /** @description From 1, without gaps. */
             seq: number;
             /** @enum {string} */
-            event_type: "created" | "status" | "desired" | "metadata" | "file_completed" | "retry" | "expired";
+            event_type: "created" | "status" | "desired" | "metadata" | "file_completed" | "retry" | "expired" | "file_removed";
             /** @description Of a status event from, to, attempt and perhaps code. */
             payload: Record<string, never> | null;
             /** Format: date-time */
@@ -1081,6 +1281,16 @@ export interface components {
             is_complete: boolean;
             /** @description For admins only. */
             object_key?: string;
+            /**
+             * Format: date-time
+             * @description It was complete and is gone since then: removed by its owner or when its time was over.
+             */
+            removed_at: string | null;
+            /**
+             * Format: date-time
+             * @description Of a complete file, when it was completed.
+             */
+            updated_at: string;
             /** @description Grows with every change of the record. */
             revision: number;
         };
@@ -1119,6 +1329,16 @@ export interface components {
             is_complete: boolean;
             /** @description For admins only. */
             object_key?: string;
+            /**
+             * Format: date-time
+             * @description It was complete and is gone since then: removed by its owner or when its time was over.
+             */
+            removed_at: string | null;
+            /**
+             * Format: date-time
+             * @description Of a complete file, when it was completed.
+             */
+            updated_at: string;
             /** @description Grows with every change of the record. */
             revision: number;
         };
@@ -1268,6 +1488,42 @@ export interface components {
             totalPages: number;
             items: components["schemas"]["ApiKey"][];
         };
+        JobsChange: {
+            ids: components["schemas"]["Id"][];
+            /** @enum {string} */
+            action: "pause" | "resume" | "cancel" | "delete" | "retry" | "label";
+            /** @description Of the action label, which needs it. */
+            label?: components["schemas"]["Label"];
+        };
+        JobOutcomeList: {
+            succeeded: number;
+            failed: number;
+            /** @description In the order of `ids`. */
+            items: components["schemas"]["JobOutcome"][];
+        };
+        JobOutcome: {
+            id: components["schemas"]["Id"];
+            ok: boolean;
+            /** @description An `ErrorCode`; empty when it is ok. */
+            code: string;
+            /** @description A sentence for a person; empty when it is ok. */
+            message: string;
+            /** @description Of the new job when the action is retry; else empty. */
+            job_id: string;
+        };
+        /** @enum {string} */
+        FileKind: "video" | "audio" | "image" | "text" | "document" | "archive" | "other";
+        FileList: {
+            page: number;
+            perPage: number;
+            /** @description -1 when not counted. */
+            totalItems: number;
+            /** @description -1 when not counted. */
+            totalPages: number;
+            items: components["schemas"]["File"][];
+            /** @description For `after`; null on the last page. */
+            next: string | null;
+        };
         /** @example pro */
         PlanName: string;
         /**
@@ -1408,6 +1664,190 @@ export interface components {
             totalPages: number;
             items: components["schemas"]["UsageDay"][];
         };
+        /** @enum {string} */
+        Role: "user" | "admin";
+        AdminUser: {
+            id: components["schemas"]["Id"];
+            email: string;
+            role: components["schemas"]["Role"];
+            /** @description The name of the plan that holds now. */
+            plan: string;
+            email_verified: boolean;
+            disabled: boolean;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description The plan is free afterwards; null: it does not expire.
+             */
+            plan_expires_at: string | null;
+            /**
+             * Format: int64
+             * @description Bytes kept and reserved.
+             */
+            storage_used: number;
+            /**
+             * Format: int64
+             * @description Jobs that have not ended.
+             */
+            jobs_active: number;
+            /**
+             * Format: int64
+             * @description All jobs.
+             */
+            jobs: number;
+            /**
+             * Format: date-time
+             * @description In a browser, within an hour; null when signed in nowhere.
+             */
+            last_seen_at: string | null;
+        };
+        AdminUserList: {
+            page: number;
+            perPage: number;
+            /** @description -1 when not counted. */
+            totalItems: number;
+            /** @description -1 when not counted. */
+            totalPages: number;
+            items: components["schemas"]["AdminUser"][];
+            /** @description For `after`; null on the last page. */
+            next: string | null;
+        };
+        /** @enum {string} */
+        InviteState: "open" | "used" | "expired";
+        Invite: {
+            id: components["schemas"]["Id"];
+            /** @description Who may use it; anybody when empty. */
+            email: string;
+            /** @description What the account gets; free when empty. */
+            plan: string;
+            note: string;
+            state: components["schemas"]["InviteState"];
+            /** @description The id of an admin; empty when it was made in the dashboard. */
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string | null;
+            /** Format: date-time */
+            used_at: string | null;
+            /** @description The id of the user that was made; empty before. */
+            used_by: string;
+        };
+        NewInvite: {
+            invite: components["schemas"]["Invite"];
+            /** @description For `invite` of POST /auth/register. */
+            code: string;
+        };
+        InviteList: {
+            page: number;
+            perPage: number;
+            /** @description -1 when not counted. */
+            totalItems: number;
+            /** @description -1 when not counted. */
+            totalPages: number;
+            items: components["schemas"]["Invite"][];
+        };
+        /** @enum {string} */
+        Registration: "open" | "invite" | "closed";
+        /**
+         * @description What becomes of a job whose owner chooses no files in time.
+         * @enum {string}
+         */
+        SelectionTimeout: "all" | "cancel";
+        AdminSettings: {
+            settings: components["schemas"]["Settings"];
+            /** @description Settings that the environment of the control plane decides, whatever is set here. */
+            overrides: {
+                setting: string;
+                /** @description Of the environment. */
+                variable: string;
+                /** @description What holds. */
+                value: string;
+            }[];
+        };
+        Settings: {
+            registration: components["schemas"]["Registration"];
+            /** @description Before a job is taken. */
+            require_verified_email: boolean;
+            /** @description A file of a public torrent is stored once for all jobs. */
+            content_once: boolean;
+            /**
+             * Format: int64
+             * @description 0: a job waits for its selection for ever.
+             */
+            selection_minutes: number;
+            selection_timeout: components["schemas"]["SelectionTimeout"];
+            /**
+             * Format: int64
+             * @description Between the warning and the removal of files.
+             */
+            retention_warning_days: number;
+            /** @description Empty: nothing is to be accepted. */
+            aup_version: string;
+            aup_text: string;
+            /**
+             * Format: int64
+             * @description Of a user.
+             */
+            submits_per_minute: number;
+            /**
+             * Format: int64
+             * @description Of a user, or of an address without one; submissions apart.
+             */
+            requests_per_minute: number;
+            /**
+             * Format: int64
+             * @description Failed ones in 15 minutes.
+             */
+            sign_ins_per_account: number;
+            /**
+             * Format: int64
+             * @description Failed ones in 15 minutes.
+             */
+            sign_ins_per_address: number;
+        };
+        SettingsChange: {
+            registration?: components["schemas"]["Registration"];
+            /** @description Before a job is taken. */
+            require_verified_email?: boolean;
+            /** @description A file of a public torrent is stored once for all jobs. */
+            content_once?: boolean;
+            /**
+             * Format: int64
+             * @description 0: a job waits for its selection for ever.
+             */
+            selection_minutes?: number;
+            selection_timeout?: components["schemas"]["SelectionTimeout"];
+            /**
+             * Format: int64
+             * @description Between the warning and the removal of files.
+             */
+            retention_warning_days?: number;
+            /** @description Empty: nothing is to be accepted. */
+            aup_version?: string;
+            aup_text?: string;
+            /**
+             * Format: int64
+             * @description Of a user.
+             */
+            submits_per_minute?: number;
+            /**
+             * Format: int64
+             * @description Of a user, or of an address without one; submissions apart.
+             */
+            requests_per_minute?: number;
+            /**
+             * Format: int64
+             * @description Failed ones in 15 minutes.
+             */
+            sign_ins_per_account?: number;
+            /**
+             * Format: int64
+             * @description Failed ones in 15 minutes.
+             */
+            sign_ins_per_address?: number;
+        };
         NewBlock: {
             /** @description 40 hexadecimal digits or 32 of base32; of version 2 64 hexadecimal digits, perhaps with 1220 before them. */
             infohash: string;
@@ -1499,6 +1939,8 @@ export interface components {
         id: components["schemas"]["Id"];
         page: number;
         perPage: number;
+        /** @description A cursor: `next` of the answer before, with the same `sort`. Then `page` must not be there and the totals are -1. */
+        after: string;
         /** @description Saves the counting; the totals are -1. */
         skipTotal: boolean;
     };
@@ -1701,16 +2143,16 @@ export interface operations {
                 created_after?: string;
                 /** @description Made before this time. */
                 created_before?: string;
-                /** @description Part of the name or the infohash, in any case. */
+                /** @description Part of the name or the infohash. Letters from a to z are found in either case. */
                 search?: string;
-                /** @description A field, with a minus before it for falling order. */
+                /** @description A field, with a minus before it for falling order. Names are in the order of their letters, whatever the case; jobs of one status are by `created_at`. */
                 sort?: "created_at" | "-created_at" | "updated_at" | "-updated_at" | "name" | "-name" | "size_bytes" | "-size_bytes" | "status" | "-status";
                 page?: components["parameters"]["page"];
                 perPage?: components["parameters"]["perPage"];
                 /** @description Saves the counting; the totals are -1. */
                 skipTotal?: components["parameters"]["skipTotal"];
                 /** @description A cursor: `next` of the answer before, with the same `sort`. Then `page` must not be there and the totals are -1. */
-                after?: string;
+                after?: components["parameters"]["after"];
             };
             header?: never;
             path?: never;
@@ -2418,6 +2860,112 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    changeJobs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobsChange"];
+            };
+        };
+        responses: {
+            /** @description How each job fared. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOutcomeList"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    retryJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The new job. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listFiles: {
+        parameters: {
+            query?: {
+                state?: "complete" | "removed";
+                /** @description By media type. */
+                kind?: components["schemas"]["FileKind"];
+                /** @description Of this job only. */
+                job_id?: components["schemas"]["Id"];
+                /** @description Part of the path. Letters from a to z are found in either case. */
+                search?: string;
+                /** @description A field, with a minus before it for falling order. Paths are in the order of their letters, whatever the case. */
+                sort?: "updated_at" | "-updated_at" | "path" | "-path" | "size_bytes" | "-size_bytes";
+                page?: components["parameters"]["page"];
+                perPage?: components["parameters"]["perPage"];
+                /** @description Saves the counting; the totals are -1. */
+                skipTotal?: components["parameters"]["skipTotal"];
+                /** @description A cursor: `next` of the answer before, with the same `sort`. Then `page` must not be there and the totals are -1. */
+                after?: components["parameters"]["after"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of files. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileList"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
     getUsage: {
         parameters: {
             query?: never;
@@ -2553,6 +3101,285 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Plan"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listUsers: {
+        parameters: {
+            query?: {
+                /** @description Part of the e-mail address, in any case. */
+                search?: string;
+                role?: components["schemas"]["Role"];
+                disabled?: boolean;
+                sort?: "created_at" | "-created_at" | "email" | "-email";
+                page?: components["parameters"]["page"];
+                perPage?: components["parameters"]["perPage"];
+                /** @description Saves the counting; the totals are -1. */
+                skipTotal?: components["parameters"]["skipTotal"];
+                /** @description A cursor: `next` of the answer before, with the same `sort`. Then `page` must not be there and the totals are -1. */
+                after?: components["parameters"]["after"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of users. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminUserList"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    createUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    email: components["schemas"]["Email"];
+                    password?: components["schemas"]["NewPassword"];
+                    role?: components["schemas"]["Role"];
+                    plan?: components["schemas"]["PlanName"];
+                    /**
+                     * Format: date-time
+                     * @description Needs `plan`; for ever when missing.
+                     */
+                    plan_expires_at?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The user. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminUser"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The user. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminUser"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    updateUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    role?: components["schemas"]["Role"];
+                    plan?: components["schemas"]["PlanName"];
+                    /**
+                     * Format: date-time
+                     * @description Needs `plan`; for ever when missing.
+                     */
+                    plan_expires_at?: string;
+                    disabled?: boolean;
+                    email_verified?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description The user. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminUser"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listInvites: {
+        parameters: {
+            query?: {
+                state?: components["schemas"]["InviteState"];
+                page?: components["parameters"]["page"];
+                perPage?: components["parameters"]["perPage"];
+                /** @description Saves the counting; the totals are -1. */
+                skipTotal?: components["parameters"]["skipTotal"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of invitations. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InviteList"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    createInvite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Only for this address. */
+                    email?: components["schemas"]["Email"];
+                    plan?: components["schemas"]["PlanName"];
+                    /** @description For admins. */
+                    note?: string;
+                    /**
+                     * Format: date-time
+                     * @description For ever when missing.
+                     */
+                    expires_at?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The invitation and its code. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewInvite"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteInvite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The settings. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminSettings"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    updateSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettingsChange"];
+            };
+        };
+        responses: {
+            /** @description The settings. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminSettings"];
                 };
             };
             default: components["responses"]["Error"];
