@@ -49,6 +49,9 @@ func nameAction(e *core.RequestEvent, action string) {
 func nameAccount(e *core.RequestEvent, user *core.Record) {
 	actor := hooks.ActorOf(e.Request.Context())
 	actor.ID, actor.Kind = user.Id, hooks.ActorUser
+	if user.IsSuperuser() {
+		actor.Kind = hooks.ActorSuperuser
+	}
 	e.Request = e.Request.WithContext(hooks.WithActor(e.Request.Context(), actor))
 }
 

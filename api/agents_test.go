@@ -48,13 +48,6 @@ func newMachine(t *testing.T) *machine {
 	return m
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 func (m *machine) enrol(app core.App) {
 	m.t.Helper()
 	public, private, err := ed25519.GenerateKey(nil)

@@ -97,6 +97,7 @@ func Bind(app core.App, cfg Config) (*API, error) {
 	cfg.Board.Bind(app)
 	app.OnServe().BindFunc(a.serve)
 	app.OnRecordAuthWithPasswordRequest(core.CollectionNameSuperusers).BindFunc(a.limitSuperusers)
+	app.OnRecordAuthRequest(core.CollectionNameSuperusers).BindFunc(auditSuperuserSignIn)
 	app.OnModelCreate(core.LogsTableName).BindFunc(redactLog)
 	return a, cfg.Schedule.Add("sessions", "23 * * * *", a.sweepAccess)
 }

@@ -44,7 +44,7 @@ func (a *API) systemRoutes() []route {
 
 // mount puts guards and routes into PocketBase's router. Guards that run for every route come first, by priority.
 func (a *API) mount(r *router.Router[*core.RequestEvent]) {
-	r.Bind(a.answerErrors(), a.identify(), a.nameActor(), a.limitTraffic(), a.gate())
+	r.Bind(a.answerErrors(), a.identify(), a.nameActor(), a.limitTraffic(), a.gate(), a.noteForeign())
 	v1 := r.Group(prefix)
 	v1.Bind(a.validate())
 	for _, rt := range a.routes() {

@@ -19,6 +19,9 @@ type Wants struct {
 // blocklist, then quotas. It sets what the job reserves. email_unverified, infohash_blocked, quota_jobs, quota_file_size, quota_storage. A job with
 // wait_for_quota is admitted without a reservation when only its storage does not fit.
 func AdmitJob(tx core.App, job *core.Record, w Wants) error {
+	if err := refuseGone(tx, job.GetString("user_id")); err != nil {
+		return err
+	}
 	if err := refuseUnverified(tx, job.GetString("user_id")); err != nil {
 		return err
 	}
@@ -34,7 +37,10 @@ func AdmitJob(tx core.App, job *core.Record, w Wants) error {
 	}
 	err = reserveStorage(tx, job, w, plan)
 	if collections.CodeOf(err) == collections.CodeQuotaStorage && job.GetBool("wait_for_quota") {
-		return nil
+		err = nil
+	}
+	if err == nil {
+		job.SetRaw(admissionKey, admission{})
 	}
 	return err
 }

@@ -1,6 +1,8 @@
 package hooks
 
 import (
+	"strings"
+
 	"github.com/pocketbase/pocketbase/core"
 )
 
@@ -18,5 +20,20 @@ func bindAppendOnly(app core.App) {
 			return refuseAuditChange()
 		}
 		return e.Next()
+	})
+}
+
+// bindHidden keeps hashes and keys of tokens out of what PocketBase answers: to superusers it shows hidden fields.
+func bindHidden(app core.App) {
+	app.OnRecordEnrich().BindFunc(func(e *core.RecordEnrichEvent) error {
+		if err := e.Next(); err != nil {
+			return err
+		}
+		for _, field := range e.Record.Collection().Fields {
+			if name := field.GetName(); name == core.FieldNameTokenKey || strings.HasSuffix(name, "_hash") {
+				e.Record.Hide(name)
+			}
+		}
+		return nil
 	})
 }

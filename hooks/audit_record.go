@@ -65,6 +65,7 @@ func bindAudit(app core.App) {
 	}
 	bindAuditOfSchema(app)
 	bindAppendOnly(app)
+	bindHidden(app)
 }
 
 // canAudit: while the first migrations run there is no table yet.

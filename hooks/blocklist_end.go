@@ -21,7 +21,7 @@ const (
 
 const (
 	endedAtOnce = 50                    // jobs of one step
-	endingTime  = 30 * time.Millisecond // after which a step ends: others wait as long
+	endingTime  = 20 * time.Millisecond // after which a step ends: others wait as long
 )
 
 // EnforceBlocklist ends every job that has not ended and whose torrent is on the blocklist, whoever put it there: another

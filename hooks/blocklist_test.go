@@ -252,7 +252,7 @@ const patience = 500 * time.Millisecond
 // watchWriter measures the longest that a small write of somebody else took while do ran.
 func watchWriter(t testing.TB, app core.App, user *core.Record, do func()) (longest time.Duration) {
 	t.Helper()
-	other := hookstest.MustCreateUser(t, app, "writer@example.com", collections.RoleUser)
+	other := hookstest.MustCreateUser(t, app, core.GenerateDefaultRandomId()+"@example.com", collections.RoleUser)
 	job := hookstest.MustCreateJob(t, app, other, nil)
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {

@@ -17,3 +17,8 @@ func Connect(path string) (*dbx.DB, error) {
 		"&_pragma=busy_timeout(30000)&_pragma=journal_mode(WAL)&_pragma=journal_size_limit(200000000)"+
 		"&_pragma=synchronous(FULL)&_pragma=foreign_keys(ON)&_pragma=temp_store(MEMORY)&_pragma=cache_size(-32000)&_defensive=1")
 }
+
+// ConnectReadOnly opens the same database for reading only: a statement that writes fails.
+func ConnectReadOnly(path string) (*dbx.DB, error) {
+	return dbx.Open("sqlite", "file:"+path+"?mode=ro&_pragma=query_only(1)&_pragma=busy_timeout(30000)&_defensive=1")
+}

@@ -22,25 +22,25 @@ func deleteJob(e *core.RecordEvent) error {
 	return countEarlier(e.App, e.Record, false)
 }
 
+// deleteUser removes the user at once with all that opens the account or counts for it. Jobs may be many: the live ones go
+// first, and what one transaction does not take follows in steps.
 func deleteUser(e *core.RecordEvent) error {
-	user := dbx.Params{"user": e.Record.Id}
-	jobs, err := e.App.FindAllRecords("jobs", dbx.HashExp{"user_id": e.Record.Id})
-	if err != nil {
-		return err
-	}
-	for _, job := range jobs {
-		if err := e.App.Delete(job); err != nil {
-			return err
-		}
-	}
 	if err := EndAccess(context.Background(), e.App, e.Record.Id); err != nil {
 		return err
 	}
-	err = execAll(e.App, user, `DELETE FROM _superusers WHERE id = (SELECT superuser_id FROM users WHERE id = {:user})`)
+	err := execAll(e.App, dbx.Params{"user": e.Record.Id},
+		`DELETE FROM user_plan_assignments WHERE user_id = {:user}`, `DELETE FROM usage_metrics_daily WHERE user_id = {:user}`,
+		`DELETE FROM account_tokens WHERE user_id = {:user}`, `DELETE FROM mails WHERE user_id = {:user}`)
 	if err != nil {
 		return err
 	}
-	return e.Next()
+	if err := e.Next(); err != nil {
+		return err
+	}
+	if err := endSuperuser(e.Context, e.App, e.Record.GetString("superuser_id")); err != nil {
+		return err
+	}
+	return beginUserRemoval(e.App, e.Record.Id)
 }
 
 func execAll(tx core.App, params dbx.Params, statements ...string) error {

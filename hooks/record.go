@@ -49,6 +49,9 @@ func inTransaction(h func(e *core.RecordEvent) error) func(e *core.RecordEvent) 
 }
 
 func createJob(e *core.RecordEvent) error {
+	if err := guardForeignCreate(e.Context, e.App, e.Record); err != nil {
+		return err
+	}
 	status := collections.Status(e.Record.GetString("status"))
 	e.Record.Set("revision", 1)
 	e.Record.Set("status_since", Now(e.App))

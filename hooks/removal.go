@@ -16,6 +16,7 @@ import (
 type removal struct {
 	ID      string `db:"id"`
 	JobID   string `db:"job_id"`
+	UserID  string `db:"user_id"`     // of a deleted user, all of whose jobs go; then there is no job
 	Whole   bool   `db:"whole"`       // the job is deleted; else its row and those of its files stay
 	Expired bool   `db:"expired"`     // what it stored whole goes; else that is what stays
 	After   int64  `db:"after_index"` // files up to this one are done
@@ -43,7 +44,7 @@ func beginRemoval(tx core.App, jobID string, kind removal) error {
 func ContinueRemoval(app core.App) (more bool, err error) {
 	err = InTransaction(app, func(tx core.App) error {
 		var r removal
-		err := tx.NonconcurrentDB().NewQuery(`SELECT id, job_id, whole, expired, after_index FROM removals ORDER BY rowid LIMIT 1`).One(&r)
+		err := tx.NonconcurrentDB().NewQuery(`SELECT id, job_id, user_id, whole, expired, after_index FROM removals ORDER BY rowid LIMIT 1`).One(&r)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
@@ -72,7 +73,7 @@ func (r *removal) proceed(tx core.App) error {
 
 // finish has the job count what its files are now, and whoever waits for room hear of it.
 func (r *removal) finish(tx core.App) error {
-	if r.Whole {
+	if r.Whole || r.UserID != "" {
 		return nil
 	}
 	_, err := ChangeJob(tx, r.JobID, func(tx core.App, job *core.Record) error {
@@ -91,6 +92,9 @@ func (r *removal) finish(tx core.App) error {
 
 // step treats the next files; false when they were the last.
 func (r *removal) step(tx core.App) (more bool, err error) {
+	if r.UserID != "" {
+		return r.stepUser(tx)
+	}
 	var next struct {
 		Upto  int64 `db:"upto"`
 		Files int   `db:"files"`
@@ -114,7 +118,7 @@ func (r *removal) step(tx core.App) (more bool, err error) {
 }
 
 func (r *removal) params() dbx.Params {
-	return dbx.Params{"id": r.ID, "job": r.JobID, "whole": r.Whole, "expired": r.Expired, "after": r.After, "limit": collections.FileRowsPerTx, "now": types.NowDateTime().String()}
+	return dbx.Params{"id": r.ID, "job": r.JobID, "user": r.UserID, "whole": r.Whole, "expired": r.Expired, "after": r.After, "limit": collections.FileRowsPerTx, "now": types.NowDateTime().String()}
 }
 
 // releaseUnfinished gives up the objects that only this job was still making.

@@ -50,12 +50,12 @@ func updateUser(e *core.RecordEvent) error {
 			return err
 		}
 	} else if e.Record.Email() == was.Email {
-		return followSuperuser(e.App, e.Record, was)
+		return followSuperuser(e.Context, e.App, e.Record, was)
 	}
 	if err := dropLinks(e.App, e.Record.Id); err != nil {
 		return err
 	}
-	return followSuperuser(e.App, e.Record, was)
+	return followSuperuser(e.Context, e.App, e.Record, was)
 }
 
 // dropLinks makes the tokens of a user worthless, those that are still to be mailed too.
@@ -67,20 +67,42 @@ func dropLinks(tx core.App, userID string) error {
 // followSuperuser keeps the superuser that was made with an admin (users.superuser_id) in step with it: one password
 // and one address open the app and the dashboard, and who is no admin any more has neither. By SQL, because PocketBase
 // keeps the last superuser, and the old password of somebody who left must not stay good.
-func followSuperuser(tx core.App, user *core.Record, was storedUser) error {
+func followSuperuser(ctx context.Context, tx core.App, user *core.Record, was storedUser) error {
 	if was.SuperuserID == "" {
 		return nil
 	}
 	params := dbx.Params{"id": was.SuperuserID, "user": user.Id}
 	if collections.Role(user.GetString("role")) != collections.RoleAdmin || user.GetBool("disabled") {
-		return execAll(tx, params, `DELETE FROM _superusers WHERE id = {:id}`, `UPDATE users SET superuser_id = '' WHERE id = {:user}`)
+		if err := endSuperuser(ctx, tx, was.SuperuserID); err != nil {
+			return err
+		}
+		return execAll(tx, params, `UPDATE users SET superuser_id = '' WHERE id = {:user}`)
 	}
 	params["password"], params["email"], params["key"] = user.GetString("password:hash"), user.Email(), user.TokenKey()
 	if params["password"] == was.Password && params["email"] == was.Email {
 		return nil
 	}
-	return execAll(tx, params, `UPDATE _superusers SET password = {:password}, tokenKey = {:key} WHERE id = {:id}`,
+	err := execAll(tx, params, `UPDATE _superusers SET password = {:password}, tokenKey = {:key} WHERE id = {:id}`,
 		`UPDATE OR IGNORE _superusers SET email = {:email} WHERE id = {:id}`)
+	if err != nil {
+		return err
+	}
+	return Audit(ctx, tx, "_superusers.update", core.CollectionNameSuperusers, was.SuperuserID, map[string]any{"follows": user.Id})
+}
+
+// endSuperuser removes the superuser that belongs to an admin who is one no longer. There may be none.
+func endSuperuser(ctx context.Context, tx core.App, id string) error {
+	if id == "" {
+		return nil
+	}
+	result, err := tx.NonconcurrentDB().NewQuery(`DELETE FROM _superusers WHERE id = {:id}`).Bind(dbx.Params{"id": id}).Execute()
+	if err != nil {
+		return err
+	}
+	if n, err := result.RowsAffected(); n == 0 || err != nil {
+		return err
+	}
+	return Audit(ctx, tx, "_superusers.delete", core.CollectionNameSuperusers, id, nil)
 }
 
 // refuseUnverified answers email_unverified when the operator wants addresses to be verified and the user's is not.
