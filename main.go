@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -104,7 +105,7 @@ func helpOrUnknown(cmd *cobra.Command, args []string) error {
 }
 
 // flagsFromEnv gives each flag that was not set on the command line the value of its
-// variable: --engine-dir is LONGSHORE_ENGINE_DIR.
+// variable: --engine-dir is LONGSHORE_ENGINE_DIR, --hooksDir is LONGSHORE_HOOKS_DIR.
 func flagsFromEnv(flags *pflag.FlagSet) error {
 	var errs []error
 	flags.VisitAll(func(f *pflag.Flag) {
@@ -119,8 +120,10 @@ func flagsFromEnv(flags *pflag.FlagSet) error {
 	return errors.Join(errs...)
 }
 
+// envName: PocketBase's flags are written in camel case.
 func envName(flag string) string {
-	return "LONGSHORE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+	words := regexp.MustCompile("[A-Z]").ReplaceAllString(flag, "_$0")
+	return "LONGSHORE_" + strings.ToUpper(strings.ReplaceAll(words, "-", "_"))
 }
 
 // wrongUse says whether the caller erred. Cobra has no type for an unknown command.

@@ -26,6 +26,7 @@ import (
 	"github.com/longshore-project/longshore/mail"
 	"github.com/longshore-project/longshore/progress"
 	"github.com/longshore-project/longshore/schedule"
+	"github.com/longshore-project/longshore/script"
 	"github.com/longshore-project/longshore/storage"
 )
 
@@ -34,6 +35,7 @@ type server struct {
 	app        core.App
 	logger     *slog.Logger
 	localAgent bool
+	hooksDir   string // as named; empty for the default
 
 	people   net.Listener // browsers and programs
 	machines net.Listener // agents
@@ -44,6 +46,7 @@ type server struct {
 	schedule *schedule.Scheduler
 	mailer   *mail.Mailer
 	meter    *hooks.Meter // of what the local store delivers
+	scripts  *script.Scripts
 	stop     context.CancelFunc
 	running  sync.WaitGroup // the local agent
 	end      sync.Once
@@ -51,7 +54,7 @@ type server struct {
 }
 
 func newServeCommand(app core.App) *cobra.Command {
-	var httpAddr, agentsAddr, localAgent string
+	var httpAddr, agentsAddr, localAgent, hooksDir string
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the control plane, with a local agent",
@@ -60,13 +63,14 @@ func newServeCommand(app core.App) *cobra.Command {
 			if localAgent != "local" && localAgent != "none" {
 				return usageError{fmt.Errorf("--agent is %q: it must be local or none", localAgent)}
 			}
-			s := &server{app: app, logger: newLogger(), localAgent: localAgent == "local", ended: make(chan struct{})}
+			s := &server{app: app, logger: newLogger(), localAgent: localAgent == "local", hooksDir: hooksDir, ended: make(chan struct{})}
 			return s.run(cmd.Context(), httpAddr, agentsAddr)
 		},
 	}
 	cmd.Flags().StringVar(&httpAddr, "http", "127.0.0.1:8090", "`address` for browsers and programs")
 	cmd.Flags().StringVar(&agentsAddr, "agents", "127.0.0.1:0", "`address` for agents; loopback only")
 	cmd.Flags().StringVar(&localAgent, "agent", "local", "`local` runs an agent in this process, none does not")
+	cmd.Flags().StringVar(&hooksDir, "hooksDir", "", "`folder` of hook scripts, *.pb.js (default DIR/pb_hooks)")
 	return cmd
 }
 
@@ -164,6 +168,9 @@ func (s *server) wire() (err error) {
 	})
 	if err != nil {
 		return usageError{err}
+	}
+	if err := s.loadScripts(); err != nil {
+		return err
 	}
 	if err := s.scheduleOwn(); err != nil {
 		return err
@@ -278,6 +285,7 @@ func (s *server) shutdown() {
 	if err := s.meter.Flush(); err != nil {
 		s.logger.Error("delivered bytes could not be written", "error", err)
 	}
+	s.endScripts()
 	os.Remove(agentsURLFile(s.app.DataDir()))
 }
 

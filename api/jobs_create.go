@@ -48,7 +48,7 @@ func (a *API) createJob(e *core.RequestEvent) error {
 		return err
 	}
 	if job == nil {
-		if job, err = a.accept(e, s); err != nil {
+		if job, err = a.accept(acts(e), e.Auth, s); err != nil {
 			return asInvalidInput(err)
 		}
 	}
@@ -58,15 +58,15 @@ func (a *API) createJob(e *core.RequestEvent) error {
 }
 
 // accept asks the operator's scripts and stores the job.
-func (a *API) accept(e *core.RequestEvent, s *submission) (job *core.Record, err error) {
-	if err := s.recognise(e.App); err != nil {
+func (a *API) accept(ctx context.Context, user *core.Record, s *submission) (job *core.Record, err error) {
+	if err := s.recognise(a.app); err != nil {
 		return nil, err
 	}
-	if err := s.askScripts(e); err != nil {
+	if err := s.askScripts(a.app, user); err != nil {
 		return nil, err
 	}
-	err = hooks.InTransaction(e.App, func(tx core.App) (err error) {
-		job, err = s.store(acts(e), tx, a.Now())
+	err = hooks.InTransaction(a.app, func(tx core.App) (err error) {
+		job, err = s.store(ctx, tx, a.Now())
 		return err
 	})
 	return job, err
@@ -83,26 +83,6 @@ func (s *submission) recognise(app core.App) (err error) {
 		err = invalid("selection", "The selection names no file of the torrent.")
 	}
 	return err
-}
-
-// askScripts lets the operator's scripts refuse the job or change its label, priority and engine.
-func (s *submission) askScripts(e *core.RequestEvent) error {
-	link := s.link()
-	event := &hooks.JobSubmitEvent{
-		App: e.App, User: e.Auth, Name: link.Name, Infohash: string(s.infohash()), Magnet: link.String(), Trackers: link.Trackers,
-		Label: s.label, Priority: s.priority, Engine: s.engine,
-	}
-	if s.content != nil {
-		event.SizeBytes = dispatch.SelectedSize(s.content, s.selection)
-		for _, f := range s.content.Files {
-			event.Files = append(event.Files, f.Path)
-		}
-	}
-	if err := hooks.MomentsOf(e.App).JobSubmit.Trigger(event); err != nil {
-		return err
-	}
-	s.label, s.priority, s.engine = event.Label, event.Priority, event.Engine
-	return nil
 }
 
 // store runs in one transaction. Write transactions come one after the other, so what it finds holds until its end.

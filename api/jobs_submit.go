@@ -191,8 +191,8 @@ func checkFormFields(fields map[string][]byte) error {
 			return invalid(name, name+" is true or false.")
 		}
 	}
-	if !engineName.Match(fields["engine"]) {
-		return invalid("engine", "This is no name of an engine.")
+	if err := checkEngine(string(fields["engine"])); err != nil {
+		return err
 	}
 	if !utf8.Valid(fields["label"]) {
 		return invalid("label", "A label is text in UTF-8.")

@@ -50,6 +50,9 @@ func (a *API) signFile(e *core.RequestEvent) error {
 	if err := hooks.RefuseBlocked(e.App, file.JobID); err != nil {
 		return err
 	}
+	if err := a.askScriptsAboutLinks(e, file); err != nil {
+		return err
+	}
 	if err := a.countLinks(e, file); err != nil {
 		return err
 	}
@@ -116,6 +119,9 @@ func (a *API) signJobFiles(e *core.RequestEvent) error {
 	}
 	files, err := filesToSign(e.App, job.Id, in.Files)
 	if err != nil {
+		return err
+	}
+	if err := a.askScriptsAboutLinks(e, files...); err != nil {
 		return err
 	}
 	if err := a.countLinks(e, files...); err != nil {

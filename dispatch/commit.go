@@ -68,6 +68,7 @@ func (f *finisher) commit(batch []finished) {
 
 func (f *finisher) tell(files map[string][]storedFile) {
 	for jobID, stored := range files {
+		hooks.FilesCompleted(f.d.App, jobID, fileIDs(stored))
 		f.tellGoesOn(stored[0].Owner, jobID)
 		if f.d.mayComplete(jobID) {
 			f.d.completeIfStored(jobID)

@@ -25,6 +25,7 @@ func Bind(app core.App) {
 	bindBlocklist(app)
 	bindPlans(app)
 	bindAudit(app)
+	MomentsOf(app).app = app
 	app.Store().Set(boundKey, true)
 }
 
@@ -61,6 +62,7 @@ func createJob(e *core.RecordEvent) error {
 	if err := e.Next(); err != nil {
 		return err
 	}
+	noteStatus(e.App, e.Record, "")
 	return AddEvent(e.App, e.Record.Id, collections.EventCreated, map[string]any{"status": status})
 }
 
@@ -107,8 +109,8 @@ func updateJob(e *core.RecordEvent) error {
 		if err := countEnded(e.App, e.Record); err != nil {
 			return err
 		}
-
 	}
+	noteStatus(e.App, e.Record, row.Status)
 	return jobEvents(e.App, e.Record, &row)
 }
 

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/anacrolix/torrent/iplist"
+
+	"github.com/longshore-project/longshore/collections"
 )
 
 // guard refuses forbidden networks at the last moment before a packet leaves, on the
@@ -19,47 +21,8 @@ type guard struct{ allowPrivate bool }
 
 var errForbidden = errors.New("the address is in a forbidden network")
 
-// IPv4 networks of RFC 6890 and successors that are not the public internet.
-var forbidden = prefixes(
-	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
-	"192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15",
-	"198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
-	// Of IPv6 only 2000::/3 is public, and of it not Teredo, ORCHID and kin, documentation, 6to4.
-	"2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
-)
-
-var (
-	publicIPv6 = netip.MustParsePrefix("2000::/3")
-	nat64      = netip.MustParsePrefix("64:ff9b::/96") // RFC 6052: the last four bytes are the IPv4 address
-)
-
-func prefixes(list ...string) []netip.Prefix {
-	out := make([]netip.Prefix, len(list))
-	for i, s := range list {
-		out[i] = netip.MustParsePrefix(s)
-	}
-	return out
-}
-
 func (g guard) allows(addr netip.Addr) bool {
-	return g.allowPrivate || isPublic(addr)
-}
-
-func isPublic(addr netip.Addr) bool {
-	addr = addr.Unmap().WithZone("")
-	if nat64.Contains(addr) {
-		b := addr.As16()
-		return isPublic(netip.AddrFrom4([4]byte(b[12:])))
-	}
-	if !addr.IsValid() || addr.Is6() && !publicIPv6.Contains(addr) {
-		return false
-	}
-	for _, p := range forbidden {
-		if p.Contains(addr) {
-			return false
-		}
-	}
-	return true
+	return g.allowPrivate || collections.IsPublic(addr)
 }
 
 // Lookup implements iplist.Ranger: the library asks it about peers before it dials or accepts them.
@@ -72,7 +35,7 @@ func (g guard) Lookup(ip net.IP) (iplist.Range, bool) {
 }
 
 // NumRanges implements iplist.Ranger.
-func (g guard) NumRanges() int { return len(forbidden) }
+func (g guard) NumRanges() int { return 1 }
 
 func (g guard) dialer() *net.Dialer {
 	return &net.Dialer{
