@@ -61,6 +61,7 @@ const (
 	QuotaJobs         ErrorCode = "quota_jobs"
 	QuotaStorage      ErrorCode = "quota_storage"
 	RateLimited       ErrorCode = "rate_limited"
+	RefusedByScript   ErrorCode = "refused_by_script"
 	TooLarge          ErrorCode = "too_large"
 	Unauthorized      ErrorCode = "unauthorized"
 	Unavailable       ErrorCode = "unavailable"
@@ -111,6 +112,8 @@ func (e ErrorCode) Valid() bool {
 	case QuotaStorage:
 		return true
 	case RateLimited:
+		return true
+	case RefusedByScript:
 		return true
 	case TooLarge:
 		return true
