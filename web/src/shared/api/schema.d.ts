@@ -1084,7 +1084,7 @@ export interface components {
             data: Record<string, never>;
         };
         /** @enum {string} */
-        ErrorCode: "invalid_magnet" | "invalid_torrent" | "invalid_input" | "unauthorized" | "forbidden" | "infohash_blocked" | "aup_required" | "email_unverified" | "csrf_failed" | "captcha_failed" | "quota_jobs" | "quota_storage" | "quota_file_size" | "quota_bandwidth" | "not_found" | "duplicate_job" | "attempt_stale" | "illegal_transition" | "file_incomplete" | "plan_in_use" | "too_large" | "unknown_host" | "rate_limited" | "unavailable" | "internal";
+        ErrorCode: "invalid_magnet" | "invalid_torrent" | "invalid_input" | "unauthorized" | "forbidden" | "infohash_blocked" | "aup_required" | "email_unverified" | "csrf_failed" | "captcha_failed" | "quota_jobs" | "quota_storage" | "quota_file_size" | "quota_bandwidth" | "not_found" | "duplicate_job" | "attempt_stale" | "illegal_transition" | "file_incomplete" | "plan_in_use" | "refused_by_script" | "too_large" | "unknown_host" | "rate_limited" | "unavailable" | "internal";
         Health: {
             /** @enum {string} */
             status: "ok";
