@@ -94,6 +94,7 @@ func Bind(app core.App, cfg Config) (*API, error) {
 		return nil, err
 	}
 	a.warnWithoutTLS()
+	cfg.Board.Expiry = newExpiries(app, cfg.Now).of
 	cfg.Board.Bind(app)
 	app.OnServe().BindFunc(a.serve)
 	app.OnRecordAuthWithPasswordRequest(core.CollectionNameSuperusers).BindFunc(a.limitSuperusers)

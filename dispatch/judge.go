@@ -21,7 +21,7 @@ func (d *Dispatcher) judgeAll(a *agent, req *collections.ReportRequest) ([]*entr
 
 // tame brings an agent's figures and words to what columns hold, so that one entry cannot spoil a report.
 func tame(r *collections.JobReport) {
-	for _, n := range []*int64{&r.SizeBytes, &r.DoneBytes, &r.StoredBytes} {
+	for _, n := range []*int64{&r.SizeBytes, &r.DoneBytes, &r.StoredBytes, &r.Downloaded, &r.Uploaded} {
 		*n = min(max(*n, 0), collections.MaxSizeBytes)
 	}
 	const maxCode = 64

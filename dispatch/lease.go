@@ -20,6 +20,7 @@ type lease struct {
 	status                 collections.Status
 	until                  time.Time
 	written                time.Time // the row's figures
+	counted                time.Time // the owner's usage
 	size                   int64     // of the selected files, 0 while unknown
 	bestDone               int64     // the most done bytes on record
 	knownDone, knownStored int64     // figures at its begin, below which an agent that still looks at its data does not bring them

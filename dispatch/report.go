@@ -18,6 +18,7 @@ type entry struct {
 	*collections.JobReport
 	lease   *lease // nil when the attempt does not run
 	paused  bool   // the attempt was paused and its parts still count
+	counted bool   // its traffic was added to the owner's usage
 	changed *core.Record
 	parts   recorded
 	reply   collections.JobReply
@@ -80,7 +81,7 @@ func (d *Dispatcher) write(tx core.App, a *agent, req *collections.ReportRequest
 		err := apart(tx, func() error { return d.writeEntry(tx, a, req.StartID, e) })
 		if err != nil {
 			d.Logger.Error("an entry of a report could not be written", "job", e.JobID, "agent", a.id, "error", err)
-			e.changed, e.parts = nil, recorded{misfit: true}
+			e.changed, e.counted, e.parts = nil, false, recorded{misfit: true}
 		}
 	}
 	health, err := json.Marshal(req.Health)
@@ -95,7 +96,7 @@ func (d *Dispatcher) write(tx core.App, a *agent, req *collections.ReportRequest
 // needsWrite says whether the entry says more than the memory can hold.
 func (d *Dispatcher) needsWrite(e *entry) bool {
 	if e.lease == nil {
-		return e.paused && len(e.Parts) > 0
+		return e.paused && (len(e.Parts) > 0 || e.State == collections.AgentStopped)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -116,7 +117,10 @@ func (d *Dispatcher) writeEntry(tx core.App, a *agent, startID string, e *entry)
 		if !status.Running() && status != collections.StatusPaused {
 			return errStale
 		}
-		if e.parts, err = recordParts(tx, e.JobReport); err != nil || !status.Running() {
+		if e.parts, err = recordParts(tx, e.JobReport); err != nil {
+			return err
+		}
+		if err := d.countTraffic(tx, job, e); err != nil || !status.Running() {
 			return err
 		}
 		return d.advance(tx, job, e)
@@ -214,6 +218,9 @@ func (d *Dispatcher) renew(e *entry) {
 	if e.changed != nil {
 		l.written = d.Now()
 		l.follow(e.changed)
+	}
+	if e.counted {
+		l.counted = d.Now()
 	}
 	was := l.last
 	l.last = l.live(e.JobReport, d.Now())

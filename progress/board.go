@@ -24,6 +24,10 @@ type Verdict struct {
 
 // Board holds the latest progress of every running job. Its methods never block on a client.
 type Board struct {
+	// Expiry answers when the files of an owner's job leave that ended then and was warned of then, or never; false for
+	// never. It is set before Bind; nil knows of no expiry.
+	Expiry func(owner string, ended, warned time.Time) (at time.Time, leaves bool)
+
 	app core.App // set by Bind
 
 	mu       sync.Mutex

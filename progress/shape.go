@@ -34,6 +34,7 @@ type Job struct {
 	CreatedAt   string              `json:"created_at"`
 	UpdatedAt   string              `json:"updated_at"`
 	CompletedAt *string             `json:"completed_at"`
+	ExpiresAt   *string             `json:"expires_at"` // of an ended job with files: when they are removed, as things stand
 }
 
 // Job answers the shape of a record of jobs. The bytes of a job that has not ended are the board's, when it knows them.
@@ -52,10 +53,23 @@ func (b *Board) Job(r *core.Record) Job {
 		s := Timestamp(at)
 		job.CompletedAt = &s
 	}
+	if at, leaves := b.expiry(r); leaves {
+		s := FormatTime(at)
+		job.ExpiresAt = &s
+	}
 	if p, ok := b.Get(r.Id); ok && !job.Status.Terminal() {
 		job.DoneBytes, job.StoredBytes = p.DoneBytes, p.StoredBytes
 	}
 	return job
+}
+
+// expiry answers when the files of an ended job leave; false for one that has none, and when they never do.
+func (b *Board) expiry(r *core.Record) (time.Time, bool) {
+	ended := r.GetDateTime("completed_at")
+	if b.Expiry == nil || ended.IsZero() || r.GetInt64("reserved_bytes") == 0 {
+		return time.Time{}, false
+	}
+	return b.Expiry(r.GetString("user_id"), ended.Time(), r.GetDateTime("warned_at").Time())
 }
 
 // Timestamp writes a date of a record for JSON.

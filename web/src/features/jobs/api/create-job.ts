@@ -68,5 +68,6 @@ function placeholder(submission: Submission): Job {
     created_at: now,
     updated_at: now,
     completed_at: null,
+    expires_at: null,
   };
 }

@@ -22,6 +22,7 @@ export function aJob(over: Partial<Job> = {}): Job {
     created_at: '2026-11-24 10:00:00.000Z',
     updated_at: '2026-11-24 10:00:00.000Z',
     completed_at: null,
+    expires_at: null,
     ...over,
   };
 }
