@@ -33,6 +33,15 @@ func (l Limit) MarshalJSON() ([]byte, error) {
 	return json.Marshal(int64(l))
 }
 
+// UnmarshalJSON reads null as no limit.
+func (l *Limit) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		*l = NoLimit
+		return nil
+	}
+	return json.Unmarshal(b, (*int64)(l))
+}
+
 // PlanName names a plan.
 type PlanName string
 

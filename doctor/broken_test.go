@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/longshore-project/longshore/collections"
 	"github.com/longshore-project/longshore/storage"
 )
 
@@ -36,7 +37,7 @@ func TestEachBrokenInvariantIsFoundAlone(t *testing.T) {
 			return "gone"
 		}},
 		{"files of a job that is gone", 1, Options{}, "files but no row", func(in *installation) string {
-			in.exec("UPDATE files SET job_id = 'gone' WHERE job_id = {:done}")
+			in.exec("UPDATE files SET job_id = 'gone' WHERE job_id = {:done}", "UPDATE jobs SET reserved_bytes = 0 WHERE id = {:done}")
 			return "gone"
 		}},
 		{"a second end", 2, Options{}, "ended 2 times", func(in *installation) string {
@@ -118,7 +119,8 @@ func TestEachBrokenInvariantIsFoundAlone(t *testing.T) {
 			return in.value("SELECT id FROM objects WHERE key = 'objects/done/0'")
 		}},
 		{"a file that is longer than its object", 8, Options{}, "its object 0", func(in *installation) string {
-			in.exec("UPDATE files SET size_bytes = 1 WHERE job_id = {:done} AND file_index = 1")
+			in.exec("UPDATE files SET size_bytes = 1 WHERE job_id = {:done} AND file_index = 1",
+				"UPDATE jobs SET reserved_bytes = reserved_bytes + 1 WHERE id = {:done}")
 			return in.value("SELECT id FROM files WHERE job_id = {:done} AND file_index = 1")
 		}},
 		{"an upload of another size than its object", 8, Options{}, "is an upload of 7 bytes", func(in *installation) string {
@@ -167,6 +169,38 @@ func TestEachBrokenInvariantIsFoundAlone(t *testing.T) {
 		{"an upload that no row names", 11, inTwoHours(), "upload ", func(in *installation) string {
 			in.exec("DELETE FROM uploads")
 			return "objects/runs/0"
+		}},
+		{"a job that counts more than it wants", 12, Options{}, "counts 50005 of 50004", func(in *installation) string {
+			in.exec("UPDATE jobs SET size_bytes = 50004, reserved_bytes = 50005 WHERE id = {:runs}")
+			return in.runs
+		}},
+		{"a job that runs without a reservation", 12, Options{}, "has reserved nothing", func(in *installation) string {
+			in.exec("UPDATE jobs SET reserved_bytes = 0 WHERE id = {:runs}")
+			return in.runs
+		}},
+		{"a job that counts less than nothing", 12, Options{}, "counts -1 bytes", func(in *installation) string {
+			in.exec("UPDATE jobs SET reserved_bytes = -1 WHERE id = {:runs}")
+			return in.runs
+		}},
+		{"a completed job that counts a file too few", 12, Options{}, "bytes and has files of", func(in *installation) string {
+			in.exec("UPDATE jobs SET reserved_bytes = reserved_bytes - 1 WHERE id = {:done}")
+			return in.done
+		}},
+		{"a failed job that still counts all it wanted", 12, Options{}, "bytes and has files of 0", func(in *installation) string {
+			in.move(in.runs, collections.StatusFailed)
+			in.exec("UPDATE jobs SET reserved_bytes = size_bytes WHERE id = {:runs}")
+			return in.runs
+		}},
+		{"a job that counts beside its retry", 12, Options{}, "and has files of 0", func(in *installation) string {
+			tried := in.save("jobs", map[string]any{"user_id": in.user, "torrent_id": in.value("SELECT torrent_id FROM jobs WHERE id = {:done}"),
+				"status": "failed", "desired": "run", "reserved_bytes": 75000})
+			in.exec(`UPDATE files SET job_id = '`+tried+`' WHERE job_id = {:done}`, `UPDATE jobs SET reserved_bytes = 0 WHERE id = {:done}`,
+				`UPDATE jobs SET retry_of = '`+tried+`' WHERE id = {:runs}`)
+			return tried
+		}},
+		{"usage below zero", 12, Options{}, "below zero", func(in *installation) string {
+			in.exec("INSERT INTO usage_metrics_daily (id, user_id, date, bytes_served) VALUES ('m', 'auser0000000000', '2020-01-01', -1)")
+			return "m"
 		}},
 	}
 	for _, c := range cases {

@@ -57,6 +57,7 @@ var invariants = []invariant{
 	{9, "No complete file is without its stored object", completeFilesHaveObjects, nil},
 	{10, "No object in the store is without a row for an hour", noOrphanObjects, nil},
 	{11, "No unfinished upload in the store is without a live job for an hour", noOrphanUploads, nil},
+	{12, "The storage that a job counts is that of its files", storageIsCounted, nil},
 }
 
 func aServer(o Options) string {
@@ -75,6 +76,7 @@ func theDeepLook(o Options) string {
 
 // heldByTests lists the invariants that no look at the data can tell.
 var heldByTests = []Held{
+	{12, "No job is taken above the limit then valid", "api", "TestParallelJobsAtTheEdgeOfAPlan"},
 	{13, "A replayed report changes nothing", "dispatch", "TestReplayedReportChangesNothing"},
 	{19, "No packet goes to a forbidden network", "engines/anacrolix", "TestGuardRefusesEveryWayOut"},
 }

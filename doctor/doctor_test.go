@@ -132,7 +132,12 @@ func (in *installation) runningJob() string {
 }
 
 func (in *installation) job(torrent string, m *collections.Metainfo) string {
-	return in.save("jobs", map[string]any{"user_id": in.user, "torrent_id": torrent, "infohash": string(m.Infohash), "status": "queued", "desired": "run", "idempotency_key": m.Name})
+	size := 0
+	for _, body := range payload {
+		size += len(body)
+	}
+	return in.save("jobs", map[string]any{"user_id": in.user, "torrent_id": torrent, "infohash": string(m.Infohash), "status": "queued", "desired": "run",
+		"idempotency_key": m.Name, "size_bytes": size, "reserved_bytes": size})
 }
 
 func (in *installation) file(job, object string, f collections.MetaFile, complete bool) {
@@ -182,7 +187,7 @@ func TestAHealthyInstallationPasses(t *testing.T) {
 	result := in.run(Options{Deep: true, Serving: true})
 	var b strings.Builder
 	in.must(result.Write(&b))
-	if !result.OK() || strings.Count(b.String(), "ok  ") != 11 || !strings.Contains(b.String(), "Everything that was checked holds.") {
+	if !result.OK() || strings.Count(b.String(), "ok  ") != 12 || !strings.Contains(b.String(), "Everything that was checked holds.") {
 		t.Error(b.String())
 	}
 }
@@ -222,7 +227,7 @@ func TestResultAsJSON(t *testing.T) {
 		Held []Held `json:"held_by_tests"`
 	}
 	in.must(json.Unmarshal(body, &got))
-	if got.OK == nil || *got.OK || len(got.Checks) != 11 || got.Checks[5].Violations[0].ID != in.runs || len(got.Held) == 0 {
+	if got.OK == nil || *got.OK || len(got.Checks) != 12 || got.Checks[5].Violations[0].ID != in.runs || len(got.Held) == 0 {
 		t.Errorf("%s", body)
 	}
 }
