@@ -27,12 +27,6 @@ func newClockedServer(t testing.TB, change ...func(*Config)) *server {
 	return s
 }
 
-func (c *clock) set(at time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = at
-}
-
 // mustLimit gives a user a plan of their own, unlimited but for what change sets.
 func (s *server) mustLimit(userID string, change func(*collections.Plan)) collections.PlanName {
 	s.t.Helper()
