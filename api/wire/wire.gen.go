@@ -1083,6 +1083,9 @@ type Job struct {
 	// ErrorCode For programs; empty when nothing failed.
 	ErrorCode string `json:"error_code"`
 
+	// ExpiresAt When the files of a job that has ended are removed, as the plan stands; null when it has none or they stay.
+	ExpiresAt *time.Time `json:"expires_at"`
+
 	// Id Example: 5kz1a8q2b7c3d9e
 	Id       Id     `json:"id"`
 	Infohash string `json:"infohash"`

@@ -1212,6 +1212,11 @@ export interface components {
             updated_at: string;
             /** Format: date-time */
             completed_at: string | null;
+            /**
+             * Format: date-time
+             * @description When the files of a job that has ended are removed, as the plan stands; null when it has none or they stay.
+             */
+            expires_at: string | null;
         };
         JobDetail: {
             job: components["schemas"]["Job"];
