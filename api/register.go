@@ -107,7 +107,7 @@ func (r *registration) store(ctx context.Context, tx core.App) (User, error) {
 		return User{}, err
 	}
 	if invite != nil && invite.Plan != "" {
-		if err := hooks.AssignPlan(tx, r.user.Id, invite.Plan, time.Time{}); err != nil {
+		if err := hooks.AssignPlanAs(ctx, tx, r.user.Id, invite.Plan, time.Time{}); err != nil {
 			return User{}, err
 		}
 	}

@@ -89,7 +89,7 @@ func makeFirstAdmin(ctx context.Context, tx core.App, email, password string) (*
 	if err := linkSuperuser(tx, admin, password); err != nil {
 		return nil, err
 	}
-	return admin, hooks.AssignPlan(tx, admin.Id, collections.PlanUnlimited, time.Time{})
+	return admin, hooks.AssignPlanAs(ctx, tx, admin.Id, collections.PlanUnlimited, time.Time{})
 }
 
 // linkFirstSuperuser makes an admin a superuser when there is none: that of an admin who left has gone with the admin.

@@ -61,7 +61,7 @@ func updateUser(e *core.RecordEvent) error {
 // dropLinks makes the tokens of a user worthless, those that are still to be mailed too.
 func dropLinks(tx core.App, userID string) error {
 	return execAll(tx, dbx.Params{"user": userID}, `DELETE FROM account_tokens WHERE user_id = {:user}`,
-		`DELETE FROM mails WHERE user_id = {:user} AND kind IN ('reset', 'verify', 'email')`)
+		`DELETE FROM mails WHERE user_id = {:user} AND kind IN ('reset', 'verify', 'email', 'welcome')`)
 }
 
 // followSuperuser keeps the superuser that was made with an admin (users.superuser_id) in step with it: one password

@@ -37,6 +37,7 @@ func TestEveryKindOfMail(t *testing.T) {
 			"The e-mail address of your Longshore account has changed", "", []string{"old@example.com", "new@example.com"},
 		},
 		{collections.MailExists, user.Id, "", nil, "ann@example.com", "You have a Longshore account already", public + "/auth/login", []string{"Nothing was changed"}},
+		{collections.MailWelcome, user.Id, "", nil, "ann@example.com", "You have a Longshore account", public + "/auth/reset#token=", []string{"ann@example.com"}},
 		{
 			collections.MailJobFinished, verified.Id, "", collections.JobFinishedMail{JobID: "aaaaaaaaaaaaaaa", Name: "Sintel", Status: collections.StatusCompleted},
 			"bob@example.com", "Ready: “Sintel”", public + "/dashboard/aaaaaaaaaaaaaaa", []string{"“Sintel” is complete"},
