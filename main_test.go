@@ -63,6 +63,7 @@ func TestWrongSettings(t *testing.T) {
 	for _, setting := range []string{
 		"LONGSHORE_LINK_TTL=8760h", "LONGSHORE_LINK_TTL=soon", "LONGSHORE_PUBLIC_URL=example.com", "LONGSHORE_PUBLIC_URL=http://example.com/below",
 		"LONGSHORE_STORAGE=tape", "LONGSHORE_AGENT=maybe", "LONGSHORE_REGISTRATION=maybe",
+		"LONGSHORE_TRUSTED_PROXIES=proxy.example", "LONGSHORE_TRUSTED_PROXIES=10.0.0.0/8,10.0.0.0/99",
 		"LONGSHORE_TURNSTILE_SITE_KEY=x", "LONGSHORE_TURNSTILE_SECRET_KEY=x",
 	} {
 		t.Run(setting, func(t *testing.T) {
@@ -110,6 +111,7 @@ func TestServeEndsWhileABrowserListens(t *testing.T) {
 	if _, err := resp.Body.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
+	wantDashboard(t, url)
 	begun := time.Now()
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -122,6 +124,22 @@ func TestServeEndsWhileABrowserListens(t *testing.T) {
 	}
 	if strings.Contains(log.String(), `"level":"ERROR"`) {
 		t.Errorf("it did not end in order: %s", &log)
+	}
+}
+
+// wantDashboard: our policy would keep PocketBase's pages from running.
+func wantDashboard(t *testing.T, url string) {
+	t.Helper()
+	resp, err := http.Get(url + "/_/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if policy := resp.Header.Get("Content-Security-Policy"); resp.StatusCode != http.StatusOK || !strings.Contains(policy, "style-src 'self' 'unsafe-inline'") {
+		t.Errorf("the dashboard is answered %d with the policy %q", resp.StatusCode, policy)
+	}
+	if resp.Header.Get("X-Content-Type-Options") != "nosniff" || resp.Header.Get("Referrer-Policy") != "same-origin" {
+		t.Errorf("the dashboard's headers are %v", resp.Header)
 	}
 }
 

@@ -25,7 +25,7 @@ func (a *API) nameActor() *hook.Handler[*core.RequestEvent] {
 }
 
 func actorOf(e *core.RequestEvent) hooks.Actor {
-	actor := hooks.Actor{Kind: hooks.ActorNobody, RequestID: e.Request.Header.Get(requestIDHeader), Address: e.RealIP()}
+	actor := hooks.Actor{Kind: hooks.ActorNobody, RequestID: e.Request.Header.Get(requestIDHeader), Address: addressOf(e.Request)}
 	if e.Auth != nil {
 		actor.ID, actor.Kind = e.Auth.Id, hooks.ActorUser
 	}

@@ -106,3 +106,19 @@ func (xs) Read(b []byte) (int, error) {
 	}
 	return len(b), nil
 }
+
+func TestMailsToSuperusersAreLimited(t *testing.T) {
+	s := newServer(t)
+	b := s.browser()
+	ask := func(i int) answer {
+		return b.do(b.request("POST", "/api/collections/_superusers/request-password-reset", map[string]string{"email": "nobody@example.com"}, rotate(i)))
+	}
+	for i := range 30 {
+		if got := ask(i); got.status != 204 {
+			t.Fatalf("%d %s", got.status, got.body)
+		}
+	}
+	if got := ask(31); got.status != 429 || got.header.Get("Retry-After") != "3600" {
+		t.Errorf("one more: %d %s", got.status, got.quota())
+	}
+}

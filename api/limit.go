@@ -28,10 +28,9 @@ const (
 	limitReset    limited = "reset"    // mails with a link for a new password
 	limitVerify   limited = "verify"   // mails with a link that proves an address
 	limitRegister limited = "register" // new accounts
-	limitToken    limited = "token"    // attempts with a token or code that was sent or handed out
 )
 
-// allowance is how often something may be done per account and per address; 0: as often as one likes.
+// allowance is how often something may be done per account and per address.
 type allowance struct {
 	window              time.Duration
 	perAccount, perAddr int64
@@ -44,12 +43,10 @@ func (n limited) allowance(s collections.Settings) allowance {
 	switch n {
 	case limitSignIn: // a setting that was emptied does not open the door
 		return allowance{15 * time.Minute, cmp.Or(s.SignInsPerAccount, usual.SignInsPerAccount), cmp.Or(s.SignInsPerAddress, usual.SignInsPerAddress)}
-	case limitReset, limitVerify:
-		return allowance{time.Hour, 5, 30}
 	case limitRegister:
 		return allowance{time.Hour, 5, 20}
 	default:
-		return allowance{15 * time.Minute, 0, 30}
+		return allowance{time.Hour, 5, 30}
 	}
 }
 
@@ -83,7 +80,7 @@ func (l *limits) shares(e *core.RequestEvent, name limited, account string) ([]s
 	}
 	a := name.allowance(settings)
 	out := []share{{string(name) + " address " + progress.AddressKey(e.RealIP()), a.perAddr, a.window}}
-	if account = strings.ToLower(strings.TrimSpace(account)); account != "" && a.perAccount != 0 {
+	if account = strings.ToLower(strings.TrimSpace(account)); account != "" {
 		sum := sha256.Sum256([]byte(account))
 		out = append(out, share{string(name) + " account " + hex.EncodeToString(sum[:]), a.perAccount, a.window})
 	}

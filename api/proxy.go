@@ -74,6 +74,14 @@ func peer(r *http.Request) netip.Addr {
 
 func plain(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }
 
+// addressOf answers the client's address in words, "" when there is none.
+func addressOf(r *http.Request) string {
+	if addr := peer(r); addr.IsValid() {
+		return addr.String()
+	}
+	return ""
+}
+
 // clientPrefix answers what requests without an account are counted by: an IPv4 address or the /64 of an IPv6 one.
 func clientPrefix(r *http.Request) netip.Prefix {
 	addr := peer(r)
@@ -93,6 +101,6 @@ func (a *API) nameClient(r *http.Request) {
 		r.RemoteAddr = netip.AddrPortFrom(client, 0).String()
 	}
 	for _, name := range a.app.Settings().TrustedProxy.Headers {
-		r.Header.Set(name, client.String())
+		r.Header.Set(name, addressOf(r))
 	}
 }

@@ -74,7 +74,7 @@ func (a *API) sessionRow(e *core.RequestEvent, s *session) (*core.Record, error)
 	row := core.NewRecord(sessions)
 	row.Load(map[string]any{
 		"user_id": s.UserID, "token_hash": s.TokenHash, "expires_at": a.Now().Add(sessionTTL), "last_seen_at": a.Now(),
-		"device_info": cut(e.Request.UserAgent(), maxDeviceInfo), "address": peer(e.Request).String(),
+		"device_info": cut(e.Request.UserAgent(), maxDeviceInfo), "address": addressOf(e.Request),
 	})
 	return row, nil
 }
@@ -100,7 +100,7 @@ func (a *API) touch(e *core.RequestEvent, s *session) {
 		return
 	}
 	_, err := e.App.NonconcurrentDB().Update("sessions", dbx.Params{
-		"expires_at": dbTime(a.Now().Add(sessionTTL)), "last_seen_at": dbTime(a.Now()), "address": peer(e.Request).String(),
+		"expires_at": dbTime(a.Now().Add(sessionTTL)), "last_seen_at": dbTime(a.Now()), "address": addressOf(e.Request),
 	}, dbx.HashExp{"id": s.ID}).Execute()
 	if err != nil {
 		a.Logger.Warn("a session could not be prolonged", "error", err)

@@ -205,3 +205,26 @@ func mustCreateSuperuser(t testing.TB, app core.App, email string) *core.Record 
 	}
 	return r
 }
+
+func TestSignInAndOutLeaveOneRowOfAuditEach(t *testing.T) {
+	s := newServer(t)
+	ann := s.signedIn("ann@example.com")
+	s.browser().call("POST", "/auth/login", wrong("ann@example.com"))
+	ann.call("POST", "/auth/logout", nil)
+	var rows []struct {
+		Action string `db:"action"`
+		Actor  string `db:"actor_id"`
+		Kind   string `db:"actor_kind"`
+	}
+	if err := s.app.DB().Select("action", "actor_id", "actor_kind").From("audit_logs").Where(dbx.HashExp{"target_type": "sessions"}).OrderBy("rowid").All(&rows); err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != 2 || rows[0].Action != "auth.login" || rows[1].Action != "auth.logout" {
+		t.Fatalf("audited %+v", rows)
+	}
+	for _, row := range rows {
+		if row.Actor != ann.user.ID || row.Kind != "user" {
+			t.Errorf("done by %+v", row)
+		}
+	}
+}

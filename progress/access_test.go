@@ -52,7 +52,7 @@ func TestConnectionsEndWithTheirKey(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newServer(t)
+			s := newServer(t, func(b *Board) { b.checkEvery = time.Hour }) // by the change itself
 			ann, bob := s.user("ann@example.com", collections.RoleUser), s.user("bob@example.com", collections.RoleUser)
 			key, as := s.key(ann, time.Now().Add(time.Hour), collections.ScopeRead)
 			c, other := s.listen(as, "progress"), s.listen(userRef(bob), "progress")

@@ -56,7 +56,7 @@ func TestConnectionsEndWithTheirRights(t *testing.T) {
 		"signed out":       func(s *server, u *core.Record) error { return s.app.Delete(s.session(u)) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newServer(t)
+			s := newServer(t, func(b *Board) { b.checkEvery = time.Hour }) // by the change itself
 			root, ann := s.user("root@example.com", collections.RoleAdmin), s.user("ann@example.com", collections.RoleUser)
 			c, other := s.listen(userRef(root), "jobs/all"), s.listen(userRef(ann), "progress")
 			if err := end(s, root); err != nil {
