@@ -45,7 +45,7 @@ func (a *API) listUsers(e *core.RequestEvent) error {
 			return err
 		}
 	}
-	total, err := l.total(e.App.RecordQuery("users").AndWhere(where))
+	total, err := l.total(e.App.RecordQuery("users").Where(where))
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (a *API) listUsers(e *core.RequestEvent) error {
 }
 
 func userRows(app core.App, l *listing, where dbx.Expression) *dbx.SelectQuery {
-	return l.rows(app.RecordQuery("users").AndWhere(where))
+	return l.rows(app.RecordQuery("users").Where(where))
 }
 
 func userFilters(v url.Values) dbx.Expression {

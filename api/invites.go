@@ -36,7 +36,7 @@ func (a *API) listInvites(e *core.RequestEvent) error {
 	}
 	where := dbx.NewExp(inviteStates[wire.InviteState(v.Get("state"))], dbx.Params{"now": dbTime(a.Now())})
 	var rows []*core.Record
-	if err := l.rows(e.App.RecordQuery("invites").AndWhere(where)).All(&rows); err != nil {
+	if err := l.rows(e.App.RecordQuery("invites").Where(where)).All(&rows); err != nil {
 		return err
 	}
 	rows, _ = cutPage(l, rows, l.placeOfRecord)
@@ -44,7 +44,7 @@ func (a *API) listInvites(e *core.RequestEvent) error {
 	for i, row := range rows {
 		invites[i] = a.inviteOf(row)
 	}
-	total, err := l.total(e.App.RecordQuery("invites").AndWhere(where))
+	total, err := l.total(e.App.RecordQuery("invites").Where(where))
 	if err != nil {
 		return err
 	}
