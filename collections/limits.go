@@ -44,6 +44,7 @@ const (
 	ReportInterval = time.Second
 	ReportCoalesce = 20 * time.Millisecond
 	ProgressWrite  = 10 * time.Second // at most one row write per job
+	TurnPatience   = 10 * time.Minute // without new bytes, while others wait for the same content
 	TokenTTL       = 5 * time.Minute
 	MaxRetries     = 8
 )

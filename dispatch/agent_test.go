@@ -209,19 +209,29 @@ func (a *testAgent) urls(start collections.StartRequest, canLink bool, refs ...c
 // put uploads bytes to a presigned URL and answers what is to be reported.
 func (a *testAgent) put(url collections.URL, b []byte) collections.PartDone {
 	a.r.t.Helper()
-	req, err := http.NewRequest(http.MethodPut, url.URL, bytes.NewReader(b))
+	done, err := a.tryPut(url, b)
 	a.r.must(err)
+	return done
+}
+
+func (a *testAgent) tryPut(url collections.URL, b []byte) (collections.PartDone, error) {
+	req, err := http.NewRequest(http.MethodPut, url.URL, bytes.NewReader(b))
+	if err != nil {
+		return collections.PartDone{}, err
+	}
 	for name, value := range url.Headers {
 		req.Header.Set(name, value)
 	}
 	resp, err := http.DefaultClient.Do(req)
-	a.r.must(err)
+	if err != nil {
+		return collections.PartDone{}, err
+	}
 	defer resp.Body.Close()
 	if resp.StatusCode/100 != 2 {
 		answer, _ := io.ReadAll(resp.Body)
-		a.r.t.Fatalf("PUT of file %d part %d: %s: %s", url.File, url.Number, resp.Status, answer)
+		return collections.PartDone{}, fmt.Errorf("PUT of file %d part %d: %s: %s", url.File, url.Number, resp.Status, answer)
 	}
-	return collections.PartDone{File: url.File, Number: url.Number, Size: int64(len(b)), ETag: resp.Header.Get("ETag"), Key: url.Key}
+	return collections.PartDone{File: url.File, Number: url.Number, Size: int64(len(b)), ETag: resp.Header.Get("ETag"), Key: url.Key}, nil
 }
 
 func downloading(start collections.StartRequest, parts ...collections.PartDone) collections.JobReport {

@@ -50,10 +50,9 @@ type storedFile struct {
 // to store.
 func (f *finisher) commit(batch []finished) {
 	for len(batch) > 0 {
-		var files map[string][]storedFile
-		var n int
+		var w written
 		err := hooks.InTransaction(f.d.App, func(tx core.App) (err error) {
-			files, n, err = f.write(tx, batch)
+			w, err = f.write(tx, batch)
 			return err
 		})
 		if err != nil {
@@ -61,8 +60,25 @@ func (f *finisher) commit(batch []finished) {
 			f.again(batch)
 			return
 		}
-		f.tell(files)
-		batch = batch[n:]
+		f.tell(w.files)
+		f.drop(w.spare)
+		batch = batch[w.objects:]
+	}
+}
+
+// written is what one transaction made of a batch.
+type written struct {
+	objects int                     // of the batch
+	files   map[string][]storedFile // by job
+	spare   []string                // keys that no row is to name: the object was stored twice, or is gone
+}
+
+// drop removes what is of no use from the store. What it cannot remove the sweeper does.
+func (f *finisher) drop(keys []string) {
+	for _, key := range keys {
+		if err := f.d.Store.Delete(f.d.ctx, key); err != nil && f.d.ctx.Err() == nil {
+			f.d.Logger.Warn("a spare object could not be removed; the sweeper will", "key", key, "error", err)
+		}
 	}
 }
 
@@ -91,25 +107,29 @@ func (f *finisher) again(batch []finished) {
 	}
 }
 
-// write records the first n objects of the batch: as many as leave the transaction short, however many jobs share them.
-func (f *finisher) write(tx core.App, batch []finished) (files map[string][]storedFile, n int, err error) {
-	files = map[string][]storedFile{}
-	for rows := 0; n < len(batch) && rows < collections.FileRowsPerTx; n++ {
-		stored, err := f.writeObject(tx, &batch[n])
+// write records the first objects of the batch: as many as leave the transaction short, however many jobs share them.
+func (f *finisher) write(tx core.App, batch []finished) (written, error) {
+	w := written{files: map[string][]storedFile{}}
+	for rows := 0; w.objects < len(batch) && rows < collections.FileRowsPerTx; w.objects++ {
+		done := &batch[w.objects]
+		stored, named, err := f.writeObject(tx, done)
 		if err != nil {
-			return nil, 0, err
+			return w, err
+		}
+		if !named {
+			w.spare = append(w.spare, done.info.Key)
 		}
 		for _, file := range stored {
-			files[file.JobID] = append(files[file.JobID], file)
+			w.files[file.JobID] = append(w.files[file.JobID], file)
 		}
 		rows += len(stored)
 	}
-	for jobID, stored := range files {
+	for jobID, stored := range w.files {
 		if err := tellStored(tx, jobID, stored); err != nil {
-			return nil, 0, err
+			return w, err
 		}
 	}
-	return files, n, nil
+	return w, nil
 }
 
 // tellStored writes what a job's newly complete files mean for it: an event, and perhaps the end of its waiting.
@@ -124,19 +144,24 @@ func tellStored(tx core.App, jobID string, files []storedFile) error {
 	return hooks.FreeWaiting(tx, jobID)
 }
 
-// writeObject names the object in its row, unless the row is deleting by now: then the sweeper removes both.
-func (f *finisher) writeObject(tx core.App, done *finished) ([]storedFile, error) {
+// writeObject names the object in its row, unless that has another by now or is deleting: false when no row names the key.
+func (f *finisher) writeObject(tx core.App, done *finished) (files []storedFile, named bool, err error) {
 	params := dbx.Params{"id": done.objectID, "key": done.info.Key, "etag": done.info.ETag, "size": done.info.Size, "store": f.d.Store.Kind(), "now": now()}
 	n, err := exec(tx, `UPDATE objects SET state = 'stored', key = {:key}, etag = {:etag}, store = {:store}, updated_at = {:now}
 		WHERE id = {:id} AND state = 'uploading' AND size_bytes = {:size}`, params)
-	if err != nil || n == 0 {
-		return nil, err
+	if err != nil {
+		return nil, false, err
+	}
+	if n == 0 {
+		same, err := tx.CountRecords("objects", dbx.HashExp{"id": done.objectID, "key": done.info.Key})
+		return nil, same > 0, err
 	}
 	if err := forgetUploadOf(tx, done.objectID); err != nil {
-		return nil, err
+		return nil, true, err
 	}
-	return all[storedFile](tx, `UPDATE files SET is_complete = TRUE, revision = revision + 1, updated_at = {:now}
+	files, err = all[storedFile](tx, `UPDATE files SET is_complete = TRUE, revision = revision + 1, updated_at = {:now}
 		WHERE object_id = {:id} AND is_complete = FALSE RETURNING id, job_id, user_id, file_index`, params)
+	return files, true, err
 }
 
 func fileIDs(files []storedFile) []string {

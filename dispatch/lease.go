@@ -129,7 +129,7 @@ func (d *Dispatcher) sweepLeases() error {
 	for _, l := range d.silent() {
 		d.endAttempt(d.App, l.jobID, l.attempt, ending{code: collections.CodeAgentLost, message: "The agent fell silent.", counted: true})
 	}
-	return errors.Join(d.enforceLimits(), d.endSelections(), d.completeUploaded())
+	return errors.Join(d.enforceLimits(), d.endSelections(), d.passTurns(), d.completeUploaded())
 }
 
 func (d *Dispatcher) silent() []lease {

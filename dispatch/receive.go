@@ -77,7 +77,12 @@ func (d *Dispatcher) receive(job *core.Record, attempt int64, m *collections.Met
 	if err := AddFiles(d.App, job, torrent, m); err != nil {
 		return nil, err
 	}
-	job, err = d.changeRunning(job.Id, attempt, func(tx core.App, job *core.Record) error { return d.learn(tx, job, torrent, m) })
+	job, err = d.changeRunning(job.Id, attempt, func(tx core.App, job *core.Record) error {
+		if job.GetBool("select_files") {
+			leaveAgent(job, collections.StatusAwaitingSelection)
+		}
+		return d.learn(tx, job, torrent, m)
+	})
 	if err != nil || job.GetString("status") != string(collections.StatusFetchingMetadata) {
 		return job, err
 	}
@@ -97,7 +102,7 @@ func (d *Dispatcher) changeRunning(jobID string, attempt int64, fn func(tx core.
 	})
 }
 
-// learn sets what a job knows with its metadata, and judges it by that. A job whose files a person is to choose goes to him.
+// learn sets what a job knows with its metadata, and judges it by that.
 func (d *Dispatcher) learn(tx core.App, job, torrent *core.Record, m *collections.Metainfo) error {
 	news := job.GetString("torrent_id") == ""
 	job.Set("torrent_id", torrent.Id)
@@ -106,9 +111,6 @@ func (d *Dispatcher) learn(tx core.App, job, torrent *core.Record, m *collection
 	job.Set("size_bytes", SelectedSize(m, selectionOf(job)))
 	if news {
 		gotOn(job, d.Now())
-	}
-	if job.GetBool("select_files") {
-		leaveAgent(job, collections.StatusAwaitingSelection)
 	}
 	if err := d.admit(tx, job, m); err != nil || !news {
 		return err

@@ -143,10 +143,16 @@ func (r *rig) untilStatus(jobID string, want collections.Status) *core.Record {
 }
 
 // addMagnet queues a job of which only the magnet is known.
-func (r *rig) addMagnet(m *collections.Metainfo) *core.Record {
-	return hookstest.MustCreateJob(r.t, r.app, r.user, func(job *core.Record) {
+func (r *rig) addMagnet(m *collections.Metainfo) *core.Record { return r.addMagnetOf(r.user, m, nil) }
+
+// addMagnetOf does so for a user; set may change the job before.
+func (r *rig) addMagnetOf(user *core.Record, m *collections.Metainfo, set func(job *core.Record)) *core.Record {
+	return hookstest.MustCreateJob(r.t, r.app, user, func(job *core.Record) {
 		job.Set("infohash", string(m.Infohash))
 		job.Set("magnet_uri", (&collections.Magnet{Infohash: m.Infohash, Trackers: []string{"http://127.0.0.1:1/announce"}}).String())
+		if set != nil {
+			set(job)
+		}
 	})
 }
 

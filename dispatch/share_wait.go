@@ -3,6 +3,8 @@ package dispatch
 import (
 	"time"
 
+	"github.com/pocketbase/dbx"
+
 	"github.com/longshore-project/longshore/collections"
 	"github.com/longshore-project/longshore/progress"
 )
@@ -76,4 +78,18 @@ func (d *Dispatcher) tellArrived(job *arrivingJob, stored int64) {
 	d.Board.Report(job.Owner, collections.Progress{
 		JobID: job.ID, Status: collections.StatusQueued, SizeBytes: job.Size, DoneBytes: stored, StoredBytes: stored, ETASeconds: -1, At: d.Now(),
 	})
+}
+
+// passTurns ends the turn of jobs that have got nowhere for TurnPatience while others wait for the same content: those may have
+// trackers and peers that these lack.
+func (d *Dispatcher) passTurns() error {
+	stuck, err := all[heldRow](d.App, `SELECT id, attempt, agent_id, agent_start FROM jobs WHERE status = 'downloading' AND status_since <= {:since} AND progressed_at <= {:since}
+		AND EXISTS (SELECT 1 FROM jobs waiting WHERE waiting.waits_for = jobs.id AND waiting.waits_for != '' AND waiting.next_attempt_at <= {:now})`,
+		dbx.Params{"since": stamp(d.Now().Add(-collections.TurnPatience)), "now": stamp(d.Now())})
+	for _, job := range stuck {
+		d.endAttempt(d.App, job.ID, job.Attempt, ending{
+			code: collections.CodeStalled, message: "Nothing new came for " + span(collections.TurnPatience) + ". Another job for the same content has its turn.", later: true,
+		})
+	}
+	return err
 }
