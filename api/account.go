@@ -22,6 +22,7 @@ func (a *API) accountRoutes() []route {
 		{"POST", "/auth/reset/confirm", anyone, small, "account.reset_password", a.resetPassword},
 		{"POST", "/auth/password", person, small, "account.change_password", a.changePassword},
 		{"POST", "/auth/email", person, small, "account.change_email", a.changeEmail},
+		{"PATCH", "/auth/account", person, small, "account.update", a.updateAccount},
 		{"DELETE", "/auth/account", person, small, "account.delete", a.deleteAccount},
 	}
 }
@@ -45,6 +46,20 @@ func current(tx core.App, user *core.Record) (*core.Record, error) {
 		return nil, &collections.Error{Code: collections.CodeUnauthorized, Message: "Sign in first.", Cause: err}
 	}
 	return fresh, nil
+}
+
+// updateAccount notes which mails the person wants.
+func (a *API) updateAccount(e *core.RequestEvent) error {
+	var in wire.UpdateAccountJSONBody
+	if err := e.BindBody(&in); err != nil {
+		return err
+	}
+	e.Auth.Set("mails_off", in.MailsOff)
+	e.Auth.IgnoreUnchangedFields(true)
+	if err := e.App.SaveWithContext(acts(e), e.Auth); err != nil {
+		return err
+	}
+	return e.NoContent(http.StatusNoContent)
 }
 
 // deleteAccount removes the user; what belongs to it goes in the same transaction (hooks).

@@ -20,6 +20,7 @@ var accountInput = []struct {
 	{"POST", "/auth/reset/confirm", map[string]any{"token": "x", "password": newPassword}, false},
 	{"POST", "/auth/password", map[string]any{"current_password": hookstest.Password, "new_password": newPassword}, true},
 	{"POST", "/auth/email", map[string]any{"password": hookstest.Password, "email": "new@example.com"}, true},
+	{"PATCH", "/auth/account", map[string]any{"mails_off": true}, true},
 	{"DELETE", "/auth/account", map[string]any{"password": hookstest.Password}, true},
 }
 
@@ -44,7 +45,7 @@ func TestBadInputOfAccountRoutes(t *testing.T) {
 		refuse("an oversized body", altered(route.good, "email", strings.Repeat("a", collections.MaxJSONBytes)), 413, collections.CodeTooLarge)
 		for field := range route.good {
 			refuse(field+" missing", altered(route.good, field, nil), 400, collections.CodeInvalidInput)
-			for kind, value := range map[string]any{"a number": 7, "null": []any(nil), "a list": []string{"x"}, "empty": "", "too long": strings.Repeat("x", 300)} {
+			for kind, value := range map[string]any{"a number": 7, "null": []any(nil), "an object": map[string]any{}, "a list": []string{"x"}, "empty": "", "too long": strings.Repeat("x", 300)} {
 				refuse(field+" "+kind, altered(route.good, field, value), 400, collections.CodeInvalidInput)
 			}
 		}

@@ -165,6 +165,22 @@ func TestDeletionOfAnAccount(t *testing.T) {
 	}
 }
 
+func TestChoiceOfMails(t *testing.T) {
+	s := newServer(t)
+	b, other := s.signedIn("ann@example.com"), s.signedIn("bob@example.com")
+	off := func(b *browser) bool {
+		var session sessionBody
+		b.call("GET", "/auth/session", nil).into(t, 200, &session)
+		return session.MailsOff
+	}
+	for _, want := range []bool{true, false, true} {
+		b.call("PATCH", "/auth/account", map[string]bool{"mails_off": want}).want(t, 204, "")
+		if off(b) != want || off(other) {
+			t.Errorf("mails are off: %v, and of another user %v", off(b), off(other))
+		}
+	}
+}
+
 func TestTheLastAdminStays(t *testing.T) {
 	s := newServer(t)
 	root, second := s.signedInAs("root@example.com", collections.RoleAdmin), s.signedInAs("second@example.com", collections.RoleAdmin)

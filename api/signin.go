@@ -125,6 +125,7 @@ type sessionBody struct {
 	User        User   `json:"user"`
 	CSRFToken   string `json:"csrf_token"`
 	AUPAccepted bool   `json:"aup_accepted"`
+	MailsOff    bool   `json:"mails_off"`
 }
 
 func (a *API) getSession(e *core.RequestEvent) error {
@@ -132,7 +133,7 @@ func (a *API) getSession(e *core.RequestEvent) error {
 	if err != nil {
 		return err
 	}
-	body := sessionBody{AUPAccepted: acceptedAUP(e.Auth, settings)}
+	body := sessionBody{AUPAccepted: acceptedAUP(e.Auth, settings), MailsOff: e.Auth.GetBool("mails_off")}
 	if body.User, err = userOf(e.App, e.Auth); err != nil {
 		return err
 	}

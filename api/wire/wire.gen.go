@@ -1234,6 +1234,9 @@ type Link struct {
 	Url       string    `json:"url"`
 }
 
+// MailsOff No mails of finished jobs and of files that will leave. Mails about the account always come.
+type MailsOff = bool
+
 // NewApiKey defines model for NewApiKey.
 type NewApiKey struct {
 	CreatedAt time.Time `json:"created_at"`
@@ -1592,7 +1595,10 @@ type Session struct {
 
 	// CsrfToken For X-CSRF-Token; the same for the whole session.
 	CsrfToken string `json:"csrf_token"`
-	User      User   `json:"user"`
+
+	// MailsOff No mails of finished jobs and of files that will leave. Mails about the account always come.
+	MailsOff *MailsOff `json:"mails_off,omitempty"`
+	User     User      `json:"user"`
 }
 
 // Settings defines model for Settings.
@@ -1909,6 +1915,12 @@ type DeleteAccountJSONBody struct {
 	Password Password `json:"password"`
 }
 
+// UpdateAccountJSONBody defines parameters for UpdateAccount.
+type UpdateAccountJSONBody struct {
+	// MailsOff No mails of finished jobs and of files that will leave. Mails about the account always come.
+	MailsOff MailsOff `json:"mails_off"`
+}
+
 // ChangeEmailJSONBody defines parameters for ChangeEmail.
 type ChangeEmailJSONBody struct {
 	// Email Example: ann@example.com
@@ -2139,6 +2151,9 @@ type AcceptAUPJSONRequestBody AcceptAUPJSONBody
 
 // DeleteAccountJSONRequestBody defines body for DeleteAccount for application/json ContentType.
 type DeleteAccountJSONRequestBody DeleteAccountJSONBody
+
+// UpdateAccountJSONRequestBody defines body for UpdateAccount for application/json ContentType.
+type UpdateAccountJSONRequestBody UpdateAccountJSONBody
 
 // ChangeEmailJSONRequestBody defines body for ChangeEmail for application/json ContentType.
 type ChangeEmailJSONRequestBody ChangeEmailJSONBody

@@ -551,7 +551,8 @@ export interface paths {
         delete: operations["deleteAccount"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** Choose which mails I get */
+        patch: operations["updateAccount"];
         trace?: never;
     };
     "/auth/accept-aup": {
@@ -1136,6 +1137,7 @@ export interface components {
             csrf_token: string;
             /** @description The present version of the acceptable-use policy was accepted. */
             aup_accepted: boolean;
+            mails_off?: components["schemas"]["MailsOff"];
         };
         /** @enum {string} */
         Status: "queued" | "fetching_metadata" | "awaiting_selection" | "downloading" | "uploading" | "paused" | "completed" | "failed" | "cancelled";
@@ -1410,6 +1412,8 @@ export interface components {
             job_id?: components["schemas"]["Id"];
             record?: components["schemas"]["File"];
         };
+        /** @description No mails of finished jobs and of files that will leave. Mails about the account always come. */
+        MailsOff: boolean;
         Password: string;
         AccountToken: string;
         /** @description Of the captcha; needed when `turnstile_site_key` of `GET /config` is not empty. */
@@ -2690,6 +2694,31 @@ export interface operations {
         };
         responses: {
             /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    updateAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    mails_off: components["schemas"]["MailsOff"];
+                };
+            };
+        };
+        responses: {
+            /** @description It is noted. */
             204: {
                 headers: {
                     [name: string]: unknown;
