@@ -58,6 +58,7 @@ var invariants = []invariant{
 	{10, "No object in the store is without a row for an hour", noOrphanObjects, nil},
 	{11, "No unfinished upload in the store is without a live job for an hour", noOrphanUploads, nil},
 	{12, "The storage that a job counts is that of its files", storageIsCounted, nil},
+	{14, "Every mutation has a row in the audit, which is only ever added to", auditIsWhole, nil},
 }
 
 func aServer(o Options) string {
@@ -78,6 +79,7 @@ func theDeepLook(o Options) string {
 var heldByTests = []Held{
 	{12, "No job is taken above the limit then valid", "api", "TestParallelJobsAtTheEdgeOfAPlan"},
 	{13, "A replayed report changes nothing", "dispatch", "TestReplayedReportChangesNothing"},
+	{16, "Every route is in the table of roles", "api", "TestTheTableOfRolesIsThatOfTheMux"},
 	{19, "No packet goes to a forbidden network", "engines/anacrolix", "TestGuardRefusesEveryWayOut"},
 }
 

@@ -1,6 +1,7 @@
 package pb_migrations
 
 import (
+	"errors"
 	"maps"
 	"slices"
 
@@ -13,7 +14,12 @@ import (
 )
 
 func init() {
-	migrations.Register(createControlPlane, nil, "2_control_plane.go")
+	migrations.Register(createControlPlane, refuseDown, "2_control_plane.go")
+}
+
+// refuseDown: what accounts, plans and the audit hold has no place in the tables before.
+func refuseDown(core.App) error {
+	return errors.New("2_control_plane.go cannot be taken back: restore a backup of the data folder from before it")
 }
 
 // createControlPlane adds accounts, plans, quotas, policy and schedules to the tables of the main job.
