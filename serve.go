@@ -158,7 +158,7 @@ func (s *server) wire() (err error) {
 	}
 	s.mailer = mail.New(s.app, mail.Config{PublicURL: s.publicURL(), Logger: s.logger})
 	s.api, err = api.Bind(s.app, api.Config{
-		Board: board, Store: s.store, Schedule: s.schedule, Local: s.localStore(), Secret: secret, LinkTTL: linkTTL,
+		Board: board, Store: s.store, Dispatch: s.dispatch, Schedule: s.schedule, Local: s.localStore(), Secret: secret, LinkTTL: linkTTL,
 		PublicURL: s.publicURL(), AllowedHosts: splitList(os.Getenv("LONGSHORE_ALLOWED_HOSTS")),
 		Proxies: splitList(os.Getenv("LONGSHORE_TRUSTED_PROXIES")),
 		Version: version, Logger: s.logger, Registration: registration, Turnstile: api.Turnstile{

@@ -10,6 +10,7 @@ func (a *API) adminRoutes() []route {
 		a.adminSettingsRoutes(),
 		a.adminJobRoutes(),
 		a.adminAgentRoutes(),
+		a.adminHealthRoutes(),
 		a.adminBlocklistRoutes(),
 		a.adminAuditRoutes(),
 		a.adminScheduleRoutes(),

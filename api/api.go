@@ -15,7 +15,9 @@ import (
 
 	"github.com/pocketbase/pocketbase/core"
 
+	"github.com/longshore-project/longshore/api/wire"
 	"github.com/longshore-project/longshore/collections"
+	"github.com/longshore-project/longshore/dispatch"
 	"github.com/longshore-project/longshore/hooks"
 	"github.com/longshore-project/longshore/pb_public"
 	"github.com/longshore-project/longshore/progress"
@@ -33,8 +35,9 @@ const (
 type Config struct {
 	Board        *progress.Board
 	Store        storage.Store
-	Schedule     *schedule.Scheduler // shown to admins; the caller starts and stops it
-	Local        http.Handler        // serves /storage/; nil when the store is elsewhere
+	Dispatch     *dispatch.Dispatcher // what it hears of agents is shown to admins; nil without one
+	Schedule     *schedule.Scheduler  // shown to admins; the caller starts and stops it
+	Local        http.Handler         // serves /storage/; nil when the store is elsewhere
 	Secret       hooks.Secret
 	PublicURL    string                   // scheme and host as browsers see them
 	AllowedHosts []string                 // beside IP literals, localhost and the public URL's host
@@ -66,6 +69,8 @@ type API struct {
 	nobody    nobody
 	setup     *setup
 	readiness readiness
+	health    kept[wire.SystemHealth]
+	storage   kept[storageSums]
 }
 
 // Bind registers routes, guards and realtime in app's hooks. It is called once, before the app serves, and takes

@@ -22,7 +22,7 @@ var jobSorts = sorts{
 // jobColumns leaves out what a list does not show: a selection may have a megabyte.
 var jobColumns = []string{
 	"id", "user_id", "infohash", "name", "status", "desired", "magnet_uri", "engine", "agent_id", "attempt", "size_bytes", "done_bytes", "stored_bytes",
-	"error", "error_code", "label", "revision", "created_at", "updated_at", "completed_at",
+	"error", "error_code", "label", "revision", "created_at", "updated_at", "completed_at", "reserved_bytes", "warned_at",
 }
 
 func (a *API) listJobs(e *core.RequestEvent) error {
@@ -31,7 +31,7 @@ func (a *API) listJobs(e *core.RequestEvent) error {
 	if err != nil {
 		return err
 	}
-	where := dbx.And(jobFilters(e.Auth.Id, v)...)
+	where := dbx.And(append(jobFilters(v), dbx.HashExp{"user_id": e.Auth.Id})...)
 	var rows []*core.Record
 	if err := jobRows(e.App, l, where).All(&rows); err != nil {
 		return err
@@ -52,8 +52,7 @@ func jobRows(app core.App, l *listing, where dbx.Expression) *dbx.SelectQuery {
 	return l.rows(app.RecordQuery("jobs").Select(jobColumns...).AndWhere(where))
 }
 
-func jobFilters(owner string, v url.Values) []dbx.Expression {
-	filters := []dbx.Expression{dbx.HashExp{"user_id": owner}}
+func jobFilters(v url.Values) (filters []dbx.Expression) {
 	if v.Get("status") != "" {
 		filters = append(filters, dbx.In("status", anys(strings.Split(v.Get("status"), ","))...))
 	}

@@ -54,6 +54,7 @@ const (
 	CodeNoMetadata      Code = "no_metadata"       // the plan's time without metadata is over
 	CodeStalled         Code = "stalled"           // the plan's time without new bytes is over
 	CodeNotSelected     Code = "not_selected"      // nobody chose files in time
+	CodeTerminated      Code = "terminated"        // an admin ended the job
 	CodeQuotaSlots      Code = "quota_slots"       // waiting: the plan's jobs run already
 	CodeWaitsForContent Code = "waits_for_content" // waiting: another job fetches the same torrent
 	CodeRefusedByScript Code = "refused_by_script" // a script of the operator said no

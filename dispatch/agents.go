@@ -65,8 +65,48 @@ func (d *Dispatcher) loadAgents() error {
 		a.draining = row.GetBool("draining")
 		current[row.Id] = a
 	}
+	for id, a := range d.agents {
+		if current[id] == nil {
+			d.removed[id] = a
+		}
+	}
 	d.agents = current
 	return nil
+}
+
+// endOrphans ends the attempts of agents that were removed, at once: nobody will hear of them again.
+func (d *Dispatcher) endOrphans() {
+	d.mu.Lock()
+	var ended []lease
+	for _, l := range d.leases {
+		if d.agents[l.agentID] == nil {
+			ended = append(ended, *l)
+		}
+	}
+	d.mu.Unlock()
+	for _, l := range ended {
+		d.endAttempt(d.App, l.jobID, l.attempt, ending{code: collections.CodeAgentLost, message: "The agent was removed."})
+	}
+}
+
+// LiveAgent is what is known of an agent between the writes of its row.
+type LiveAgent struct {
+	Online bool // heard within a lease
+	Seen   time.Time
+	Health collections.AgentHealth
+}
+
+// LiveAgents answers, by id, the agents that were heard since the start.
+func (d *Dispatcher) LiveAgents() map[string]LiveAgent {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	live := map[string]LiveAgent{}
+	for id, a := range d.agents {
+		if !a.seen.IsZero() {
+			live[id] = LiveAgent{Online: !d.gone(a), Seen: a.seen, Health: a.health}
+		}
+	}
+	return live
 }
 
 func newAgent(row *core.Record) *agent {

@@ -126,6 +126,7 @@ func (d *Dispatcher) sweepLeases() error {
 	if err := d.reconcile(); err != nil {
 		return err
 	}
+	d.endOrphans()
 	for _, l := range d.silent() {
 		d.endAttempt(d.App, l.jobID, l.attempt, ending{code: collections.CodeAgentLost, message: "The agent fell silent.", counted: true})
 	}

@@ -45,6 +45,7 @@ func (d *Dispatcher) agentsChanged() {
 	if err := d.loadAgents(); err != nil {
 		d.Logger.Error("the agents could not be read", "error", err)
 	}
+	d.endOrphans()
 	poke(d.wake)
 }
 
@@ -110,6 +111,9 @@ func (d *Dispatcher) stopAttempt(l *lease, keepData bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	a := d.agents[l.agentID]
+	if a == nil {
+		a, keepData = d.removed[l.agentID], false
+	}
 	if a == nil || a.startID != l.agentStart || d.ctx.Err() != nil {
 		return
 	}

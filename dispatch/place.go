@@ -122,7 +122,11 @@ func (d *Dispatcher) postpone(jobID string, cause error) {
 func (d *Dispatcher) lend(a *agent, jobID string, metainfo bool) (*core.Record, error) {
 	d.mu.Lock()
 	start, until, holds := a.startID, d.Now().Add(d.Lease), a.held[jobID]
+	known := d.agents[a.id] == a
 	d.mu.Unlock()
+	if !known { // removed meanwhile
+		return nil, errStale
+	}
 	waits := false
 	job, err := hooks.ChangeJob(d.App, jobID, func(tx core.App, job *core.Record) (err error) {
 		if job.GetString("status") != string(collections.StatusQueued) || job.GetString("desired") != string(collections.DesiredRun) {

@@ -169,10 +169,18 @@ func widenJobs(app core.App) error {
 	if err != nil {
 		return err
 	}
+	err = index(app, "job_events", map[string]string{"idx_job_events_retry": "(created_at) WHERE event_type = 'retry'"})
+	if err != nil {
+		return err
+	}
+	err = index(app, "objects", map[string]string{"idx_objects_stored": "(size_bytes) WHERE state = 'stored'"})
+	if err != nil {
+		return err
+	}
 	return index(app, "jobs", map[string]string{
 		"idx_jobs_turn":      "(user_id, priority DESC, created_at, id, next_attempt_at, engine) WHERE status = 'queued' AND desired = 'run' AND waits_for = ''",
 		"idx_jobs_line":      "(created_at) WHERE status = 'queued' AND desired = 'run' AND waits_for = ''",
-		"idx_jobs_created":   "(created_at, id)",
+		"idx_jobs_newest":    "(created_at, id)",
 		"idx_jobs_completed": "(completed_at, status)",
 		"idx_jobs_dead":      "(created_at, id) WHERE dead_letter = TRUE",
 		"idx_jobs_agent":     "(agent_id, status) WHERE agent_id != ''",
