@@ -11,6 +11,27 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for AdminJobDesired.
+const (
+	AdminJobDesiredCancel AdminJobDesired = "cancel"
+	AdminJobDesiredPause  AdminJobDesired = "pause"
+	AdminJobDesiredRun    AdminJobDesired = "run"
+)
+
+// Valid indicates whether the value is a known member of the AdminJobDesired enum.
+func (e AdminJobDesired) Valid() bool {
+	switch e {
+	case AdminJobDesiredCancel:
+		return true
+	case AdminJobDesiredPause:
+		return true
+	case AdminJobDesiredRun:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AuditRowActorKind.
 const (
 	AuditRowActorKindKey       AuditRowActorKind = "key"
@@ -515,6 +536,48 @@ func (e Status) Valid() bool {
 	}
 }
 
+// Defines values for ListAllJobsParamsSort.
+const (
+	ListAllJobsParamsSortCreatedAt      ListAllJobsParamsSort = "created_at"
+	ListAllJobsParamsSortMinusCreatedAt ListAllJobsParamsSort = "-created_at"
+	ListAllJobsParamsSortMinusName      ListAllJobsParamsSort = "-name"
+	ListAllJobsParamsSortMinusSizeBytes ListAllJobsParamsSort = "-size_bytes"
+	ListAllJobsParamsSortMinusStatus    ListAllJobsParamsSort = "-status"
+	ListAllJobsParamsSortMinusUpdatedAt ListAllJobsParamsSort = "-updated_at"
+	ListAllJobsParamsSortName           ListAllJobsParamsSort = "name"
+	ListAllJobsParamsSortSizeBytes      ListAllJobsParamsSort = "size_bytes"
+	ListAllJobsParamsSortStatus         ListAllJobsParamsSort = "status"
+	ListAllJobsParamsSortUpdatedAt      ListAllJobsParamsSort = "updated_at"
+)
+
+// Valid indicates whether the value is a known member of the ListAllJobsParamsSort enum.
+func (e ListAllJobsParamsSort) Valid() bool {
+	switch e {
+	case ListAllJobsParamsSortCreatedAt:
+		return true
+	case ListAllJobsParamsSortMinusCreatedAt:
+		return true
+	case ListAllJobsParamsSortMinusName:
+		return true
+	case ListAllJobsParamsSortMinusSizeBytes:
+		return true
+	case ListAllJobsParamsSortMinusStatus:
+		return true
+	case ListAllJobsParamsSortMinusUpdatedAt:
+		return true
+	case ListAllJobsParamsSortName:
+		return true
+	case ListAllJobsParamsSortSizeBytes:
+		return true
+	case ListAllJobsParamsSortStatus:
+		return true
+	case ListAllJobsParamsSortUpdatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListUsersParamsSort.
 const (
 	ListUsersParamsSortCreatedAt      ListUsersParamsSort = "created_at"
@@ -650,6 +713,96 @@ func (e ListJobsParamsSort) Valid() bool {
 // AccountToken defines model for AccountToken.
 type AccountToken = string
 
+// AdminJob defines model for AdminJob.
+type AdminJob struct {
+	// AgentId Of the agent that has it or had it last; empty before.
+	AgentId string `json:"agent_id"`
+
+	// AgentName Of the agent that has it or had it last; empty before.
+	AgentName   string     `json:"agent_name"`
+	Attempt     int        `json:"attempt"`
+	CompletedAt *time.Time `json:"completed_at"`
+	CreatedAt   time.Time  `json:"created_at"`
+
+	// DeadLetter It failed after its last retry.
+	DeadLetter bool            `json:"dead_letter"`
+	Desired    AdminJobDesired `json:"desired"`
+
+	// DoneBytes Verified, live.
+	DoneBytes int `json:"done_bytes"`
+
+	// Engine As asked for; empty for the agent's default.
+	Engine string `json:"engine"`
+
+	// Error A sentence for a person; empty when nothing failed.
+	Error string `json:"error"`
+
+	// ErrorCode For programs; empty when nothing failed.
+	ErrorCode string `json:"error_code"`
+
+	// ExpiresAt When the files of a job that has ended are removed, as the plan stands; null when it has none or they stay.
+	ExpiresAt *time.Time `json:"expires_at"`
+
+	// Id Example: 5kz1a8q2b7c3d9e
+	Id       Id     `json:"id"`
+	Infohash string `json:"infohash"`
+	Label    string `json:"label"`
+
+	// MagnetUri Of a .torrent, one that was made of it.
+	MagnetUri string `json:"magnet_uri"`
+
+	// Name Of the torrent; of the magnet or empty while it is unknown.
+	Name string `json:"name"`
+
+	// Priority The job's own; that of the owner's plan is added.
+	Priority int `json:"priority"`
+
+	// Retries Failures in a row since it last got on.
+	Retries int `json:"retries"`
+
+	// RetryOf The job that this one tries again; empty for none.
+	RetryOf string `json:"retry_of"`
+
+	// Revision Grows with every change of the record.
+	Revision int `json:"revision"`
+
+	// SizeBytes Of the wanted files; 0 while unknown.
+	SizeBytes int    `json:"size_bytes"`
+	Status    Status `json:"status"`
+
+	// StoredBytes In the object store, live.
+	StoredBytes int       `json:"stored_bytes"`
+	UpdatedAt   time.Time `json:"updated_at"`
+
+	// UserEmail Of its owner.
+	UserEmail string `json:"user_email"`
+
+	// UserId Example: 5kz1a8q2b7c3d9e
+	UserId Id `json:"user_id"`
+
+	// Verdict Why it stands still; null when it does not.
+	Verdict *Verdict `json:"verdict"`
+}
+
+// AdminJobDesired defines model for AdminJob.Desired.
+type AdminJobDesired string
+
+// AdminJobList defines model for AdminJobList.
+type AdminJobList struct {
+	Items []AdminJob `json:"items"`
+
+	// Next The cursor of the next page; null when this is the last.
+	Next    *string `json:"next"`
+	Page    int     `json:"page"`
+	PerPage int     `json:"perPage"`
+
+	// TotalItems -1 when it was not counted.
+	TotalItems int `json:"totalItems"`
+
+	// TotalPages -1 when it was not counted.
+	TotalPages int `json:"totalPages"`
+}
+
 // AdminSettings defines model for AdminSettings.
 type AdminSettings struct {
 	// Overrides Settings that the environment of the control plane decides, whatever is set here.
@@ -709,6 +862,60 @@ type AdminUserList struct {
 
 	// TotalPages -1 when not counted.
 	TotalPages int `json:"totalPages"`
+}
+
+// Agent defines model for Agent.
+type Agent struct {
+	// CreatedAt When it enrolled.
+	CreatedAt time.Time `json:"created_at"`
+
+	// Draining It gets no more jobs, by an admin or by its own wish.
+	Draining bool          `json:"draining"`
+	Engines  []AgentEngine `json:"engines"`
+
+	// Id Example: 5kz1a8q2b7c3d9e
+	Id Id `json:"id"`
+
+	// LastSeenAt When it last reported; null for never.
+	LastSeenAt *time.Time `json:"last_seen_at"`
+
+	// Local It is the control plane's own.
+	Local bool `json:"local"`
+
+	// Name Of its machine.
+	Name string `json:"name"`
+
+	// Online It reported within the last 15 seconds.
+	Online      bool `json:"online"`
+	RunningJobs int  `json:"running_jobs"`
+
+	// ScratchFreeBytes That may still be written.
+	ScratchFreeBytes int `json:"scratch_free_bytes"`
+
+	// ScratchReservedBytes That its jobs will still write.
+	ScratchReservedBytes int `json:"scratch_reserved_bytes"`
+
+	// Slots Jobs at once.
+	Slots int `json:"slots"`
+
+	// Version Of Longshore; empty before its first report, as are the figures.
+	Version string `json:"version"`
+}
+
+// AgentEngine defines model for AgentEngine.
+type AgentEngine struct {
+	Capabilities []string `json:"capabilities"`
+	Name         string   `json:"name"`
+	Version      string   `json:"version"`
+}
+
+// AgentList defines model for AgentList.
+type AgentList struct {
+	Items      []Agent `json:"items"`
+	Page       int     `json:"page"`
+	PerPage    int     `json:"perPage"`
+	TotalItems int     `json:"totalItems"`
+	TotalPages int     `json:"totalPages"`
 }
 
 // ApiKey defines model for ApiKey.
@@ -1505,6 +1712,9 @@ type PlanList struct {
 // PlanName Example: pro
 type PlanName = string
 
+// Priority Higher runs first.
+type Priority = int
+
 // Progress defines model for Progress.
 type Progress struct {
 	At time.Time `json:"at"`
@@ -1683,6 +1893,70 @@ type SignedIn struct {
 // Status defines model for Status.
 type Status string
 
+// SystemHealth defines model for SystemHealth.
+type SystemHealth struct {
+	Agents struct {
+		Draining int `json:"draining"`
+
+		// Online The figures below are theirs.
+		Online               int `json:"online"`
+		ScratchFreeBytes     int `json:"scratch_free_bytes"`
+		ScratchReservedBytes int `json:"scratch_reserved_bytes"`
+		Slots                int `json:"slots"`
+
+		// SlotsFree Of those that take jobs.
+		SlotsFree int `json:"slots_free"`
+		SlotsUsed int `json:"slots_used"`
+		Total     int `json:"total"`
+	} `json:"agents"`
+
+	// At Of the figures.
+	At       time.Time `json:"at"`
+	Database struct {
+		SizeBytes int `json:"size_bytes"`
+
+		// WalBytes Of the write-ahead log.
+		WalBytes int `json:"wal_bytes"`
+	} `json:"database"`
+
+	// DeadLetters Jobs that failed after their last retry and were not queued again.
+	DeadLetters int `json:"dead_letters"`
+
+	// Jobs How many jobs are in each state.
+	Jobs     map[string]int `json:"jobs"`
+	LastHour struct {
+		// Completed Jobs.
+		Completed int `json:"completed"`
+
+		// ErrorRate Failed jobs of all that completed or failed.
+		ErrorRate float32 `json:"error_rate"`
+
+		// Failed Jobs.
+		Failed int `json:"failed"`
+
+		// FailedAttempts After which a job went back to the queue.
+		FailedAttempts int `json:"failed_attempts"`
+	} `json:"last_hour"`
+	MailsWaiting int `json:"mails_waiting"`
+	Queue        struct {
+		// Depth Jobs in the queue.
+		Depth int `json:"depth"`
+
+		// OldestSeconds Age of the oldest job that waits for an agent; 0 when none does.
+		OldestSeconds int `json:"oldest_seconds"`
+	} `json:"queue"`
+	Storage struct {
+		Bytes   int `json:"bytes"`
+		Objects int `json:"objects"`
+	} `json:"storage"`
+	Store struct {
+		// LatencyMs Of one question to the object store.
+		LatencyMs int  `json:"latency_ms"`
+		Reachable bool `json:"reachable"`
+	} `json:"store"`
+	Version string `json:"version"`
+}
+
 // Tree defines model for Tree.
 type Tree struct {
 	Items []TreeNode `json:"items"`
@@ -1854,6 +2128,59 @@ type CreateInviteJSONBody struct {
 
 	// Plan Example: pro
 	Plan *PlanName `json:"plan,omitempty"`
+}
+
+// ListAllJobsParams defines parameters for ListAllJobs.
+type ListAllJobsParams struct {
+	// Status One or more states, separated by commas.
+	Status *[]Status `form:"status,omitempty" json:"status,omitempty"`
+
+	// User Of this user.
+	User *Id `form:"user,omitempty" json:"user,omitempty"`
+
+	// Agent That this agent has or had last.
+	Agent *Id `form:"agent,omitempty" json:"agent,omitempty"`
+
+	// Label Exactly this label.
+	Label *string `form:"label,omitempty" json:"label,omitempty"`
+
+	// DeadLetter Those that failed after their last retry and were not queued again, or all others.
+	DeadLetter *bool `form:"dead_letter,omitempty" json:"dead_letter,omitempty"`
+
+	// CreatedAfter Made at this time or later.
+	CreatedAfter *time.Time `form:"created_after,omitempty" json:"created_after,omitempty"`
+
+	// CreatedBefore Made before this time.
+	CreatedBefore *time.Time `form:"created_before,omitempty" json:"created_before,omitempty"`
+
+	// Search Part of the name, the infohash or the owner's e-mail address, in any case.
+	Search *string `form:"search,omitempty" json:"search,omitempty"`
+
+	// Sort A field, with a minus before it for falling order.
+	Sort    *ListAllJobsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+	Page    *Page                  `form:"page,omitempty" json:"page,omitempty"`
+	PerPage *PerPage               `form:"perPage,omitempty" json:"perPage,omitempty"`
+
+	// SkipTotal Saves the counting; the totals are -1.
+	SkipTotal *SkipTotal `form:"skipTotal,omitempty" json:"skipTotal,omitempty"`
+
+	// After A cursor: `next` of the answer before, with the same `sort`. Then `page` must not be there and the totals are -1.
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// ListAllJobsParamsSort defines parameters for ListAllJobs.
+type ListAllJobsParamsSort string
+
+// PrioritiseJobJSONBody defines parameters for PrioritiseJob.
+type PrioritiseJobJSONBody struct {
+	// Priority Higher runs first.
+	Priority Priority `json:"priority"`
+}
+
+// TerminateJobJSONBody defines parameters for TerminateJob.
+type TerminateJobJSONBody struct {
+	// Reason For the owner.
+	Reason *string `json:"reason,omitempty"`
 }
 
 // ListUsersParams defines parameters for ListUsers.
@@ -2130,6 +2457,12 @@ type BlockInfohashJSONRequestBody = NewBlock
 
 // CreateInviteJSONRequestBody defines body for CreateInvite for application/json ContentType.
 type CreateInviteJSONRequestBody CreateInviteJSONBody
+
+// PrioritiseJobJSONRequestBody defines body for PrioritiseJob for application/json ContentType.
+type PrioritiseJobJSONRequestBody PrioritiseJobJSONBody
+
+// TerminateJobJSONRequestBody defines body for TerminateJob for application/json ContentType.
+type TerminateJobJSONRequestBody TerminateJobJSONBody
 
 // CreatePlanJSONRequestBody defines body for CreatePlan for application/json ContentType.
 type CreatePlanJSONRequestBody = NewPlan

@@ -956,6 +956,199 @@ export interface paths {
         patch: operations["updateSettings"];
         trace?: never;
     };
+    "/admin/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everybody's jobs
+         * @description Newest first unless `sort` says otherwise. Either `page`, or `after` with the `next` of the answer before; the latter neither skips nor repeats a job when others come or go.
+         */
+        get: operations["listAllJobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/jobs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change a job's priority
+         * @description Higher runs first: the priority of the owner's plan is added. Among users with jobs of one priority the one with the fewest running jobs has its turn; the
+         *     priority of a user of whose jobs none runs rises by one for every ten minutes that the first of them has waited. A job that runs is not affected.
+         */
+        patch: operations["prioritiseJob"];
+        trace?: never;
+    };
+    "/admin/jobs/{id}/terminate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a job of anybody
+         * @description It becomes cancelled with the code `terminated`; its owner can read the reason. Files that are complete stay. Asked again, nothing happens. 409 `illegal_transition` for a job
+         *     that ended in another way.
+         */
+        post: operations["terminateJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/jobs/{id}/requeue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try a failed or cancelled job again
+         * @description Makes a new job of the same owner with the same torrent, selection, engine, label and priority; its `retry_of` names the old one. Blocklist, quotas and scripts judge it as a new submission:
+         *     their codes are those of `POST /jobs`. Asked again while the new job lives or when it is complete, that one is answered. 409 `illegal_transition` for a job that did not fail and was not
+         *     cancelled, `duplicate_job` when the owner has another live job for the torrent; 403 `forbidden` when the owner is disabled.
+         */
+        post: operations["requeueJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/agents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The agents
+         * @description All that were not removed, by name, in one page.
+         */
+        get: operations["listAgents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/agents/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove an agent
+         * @description Its tokens are refused and its jobs are queued again at once. It can only come back by enrolling anew; the control plane's own agent does so at the next start: drain it instead.
+         */
+        delete: operations["removeAgent"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/agents/{id}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give an agent no more jobs
+         * @description Those that it runs go on.
+         */
+        post: operations["drainAgent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/agents/{id}/undrain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give an agent jobs again */
+        post: operations["undrainAgent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/system-health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the installation does
+         * @description At most two seconds old; the bytes of the store at most a minute.
+         */
+        get: operations["systemHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/blocklist": {
         parameters: {
             query?: never;
@@ -1856,6 +2049,174 @@ export interface components {
              * @description Failed ones in 15 minutes.
              */
             sign_ins_per_address?: number;
+        };
+        /** @description Higher runs first. */
+        Priority: number;
+        AdminJob: {
+            id: components["schemas"]["Id"];
+            user_id: components["schemas"]["Id"];
+            infohash: string;
+            /** @description Of the torrent; of the magnet or empty while it is unknown. */
+            name: string;
+            status: components["schemas"]["Status"];
+            /** @enum {string} */
+            desired: "run" | "pause" | "cancel";
+            /** @description Of a .torrent, one that was made of it. */
+            magnet_uri: string;
+            /** @description As asked for; empty for the agent's default. */
+            engine: string;
+            /** @description Of the agent that has it or had it last; empty before. */
+            agent_id: string;
+            attempt: number;
+            /** @description Of the wanted files; 0 while unknown. */
+            size_bytes: number;
+            /** @description Verified, live. */
+            done_bytes: number;
+            /** @description In the object store, live. */
+            stored_bytes: number;
+            /** @description A sentence for a person; empty when nothing failed. */
+            error: string;
+            /** @description For programs; empty when nothing failed. */
+            error_code: string;
+            label: string;
+            /** @description Grows with every change of the record. */
+            revision: number;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** Format: date-time */
+            completed_at: string | null;
+            /**
+             * Format: date-time
+             * @description When the files of a job that has ended are removed, as the plan stands; null when it has none or they stay.
+             */
+            expires_at: string | null;
+            /** @description Of its owner. */
+            user_email: string;
+            /** @description Of the agent that has it or had it last; empty before. */
+            agent_name: string;
+            /** @description The job's own; that of the owner's plan is added. */
+            priority: number;
+            /** @description Failures in a row since it last got on. */
+            retries: number;
+            /** @description It failed after its last retry. */
+            dead_letter: boolean;
+            /** @description The job that this one tries again; empty for none. */
+            retry_of: string;
+            /** @description Why it stands still; null when it does not. */
+            verdict: components["schemas"]["Verdict"] | null;
+        };
+        AdminJobList: {
+            page: number;
+            perPage: number;
+            /** @description -1 when it was not counted. */
+            totalItems: number;
+            /** @description -1 when it was not counted. */
+            totalPages: number;
+            items: components["schemas"]["AdminJob"][];
+            /** @description The cursor of the next page; null when this is the last. */
+            next: string | null;
+        };
+        Agent: {
+            id: components["schemas"]["Id"];
+            /** @description Of its machine. */
+            name: string;
+            /** @description It is the control plane's own. */
+            local: boolean;
+            /** @description It reported within the last 15 seconds. */
+            online: boolean;
+            /** @description It gets no more jobs, by an admin or by its own wish. */
+            draining: boolean;
+            /**
+             * Format: date-time
+             * @description When it last reported; null for never.
+             */
+            last_seen_at: string | null;
+            /** @description Of Longshore; empty before its first report, as are the figures. */
+            version: string;
+            /** @description Jobs at once. */
+            slots: number;
+            running_jobs: number;
+            /** @description That may still be written. */
+            scratch_free_bytes: number;
+            /** @description That its jobs will still write. */
+            scratch_reserved_bytes: number;
+            engines: components["schemas"]["AgentEngine"][];
+            /**
+             * Format: date-time
+             * @description When it enrolled.
+             */
+            created_at: string;
+        };
+        AgentEngine: {
+            name: string;
+            version: string;
+            capabilities: string[];
+        };
+        AgentList: {
+            page: number;
+            perPage: number;
+            totalItems: number;
+            totalPages: number;
+            items: components["schemas"]["Agent"][];
+        };
+        SystemHealth: {
+            /**
+             * Format: date-time
+             * @description Of the figures.
+             */
+            at: string;
+            version: string;
+            queue: {
+                /** @description Jobs in the queue. */
+                depth: number;
+                /** @description Age of the oldest job that waits for an agent; 0 when none does. */
+                oldest_seconds: number;
+            };
+            /** @description How many jobs are in each state. */
+            jobs: {
+                [key: string]: number;
+            };
+            /** @description Jobs that failed after their last retry and were not queued again. */
+            dead_letters: number;
+            agents: {
+                total: number;
+                /** @description The figures below are theirs. */
+                online: number;
+                draining: number;
+                slots: number;
+                slots_used: number;
+                /** @description Of those that take jobs. */
+                slots_free: number;
+                scratch_free_bytes: number;
+                scratch_reserved_bytes: number;
+            };
+            last_hour: {
+                /** @description Jobs. */
+                completed: number;
+                /** @description Jobs. */
+                failed: number;
+                /** @description After which a job went back to the queue. */
+                failed_attempts: number;
+                /** @description Failed jobs of all that completed or failed. */
+                error_rate: number;
+            };
+            storage: {
+                objects: number;
+                bytes: number;
+            };
+            store: {
+                reachable: boolean;
+                /** @description Of one question to the object store. */
+                latency_ms: number;
+            };
+            database: {
+                size_bytes: number;
+                /** @description Of the write-ahead log. */
+                wal_bytes: number;
+            };
+            mails_waiting: number;
         };
         NewBlock: {
             /** @description 40 hexadecimal digits or 32 of base32; of version 2 64 hexadecimal digits, perhaps with 1220 before them. */
@@ -3414,6 +3775,243 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AdminSettings"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listAllJobs: {
+        parameters: {
+            query?: {
+                /** @description One or more states, separated by commas. */
+                status?: components["schemas"]["Status"][];
+                /** @description Of this user. */
+                user?: components["schemas"]["Id"];
+                /** @description That this agent has or had last. */
+                agent?: components["schemas"]["Id"];
+                /** @description Exactly this label. */
+                label?: string;
+                /** @description Those that failed after their last retry and were not queued again, or all others. */
+                dead_letter?: boolean;
+                /** @description Made at this time or later. */
+                created_after?: string;
+                /** @description Made before this time. */
+                created_before?: string;
+                /** @description Part of the name, the infohash or the owner's e-mail address, in any case. */
+                search?: string;
+                /** @description A field, with a minus before it for falling order. */
+                sort?: "created_at" | "-created_at" | "updated_at" | "-updated_at" | "name" | "-name" | "size_bytes" | "-size_bytes" | "status" | "-status";
+                page?: components["parameters"]["page"];
+                perPage?: components["parameters"]["perPage"];
+                /** @description Saves the counting; the totals are -1. */
+                skipTotal?: components["parameters"]["skipTotal"];
+                /** @description A cursor: `next` of the answer before, with the same `sort`. Then `page` must not be there and the totals are -1. */
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of jobs. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminJobList"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    prioritiseJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    priority: components["schemas"]["Priority"];
+                };
+            };
+        };
+        responses: {
+            /** @description The job. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminJob"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    terminateJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description For the owner. */
+                    reason?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The job. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminJob"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    requeueJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The new job. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminJob"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listAgents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The agents. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentList"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    removeAgent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    drainAgent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The agent. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    undrainAgent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The agent. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    systemHealth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The figures. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SystemHealth"];
                 };
             };
             default: components["responses"]["Error"];
