@@ -33,11 +33,16 @@ func newChoices(app core.App) *choices {
 	return c
 }
 
+// get answers the last settings that could be read.
 func (c *choices) get() (collections.Settings, error) {
-	if kept := c.kept.Load(); kept != nil && time.Now().Before(kept.until) {
+	kept := c.kept.Load()
+	if kept != nil && time.Now().Before(kept.until) {
 		return kept.Settings, nil
 	}
 	settings, err := hooks.Settings(c.app)
+	if err != nil && kept != nil {
+		return kept.Settings, nil
+	}
 	if err == nil {
 		c.kept.Store(&keptChoices{settings, time.Now().Add(choicesKept)})
 	}

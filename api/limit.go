@@ -88,7 +88,7 @@ func (l *limits) shares(e *core.RequestEvent, name limited, account string) ([]s
 }
 
 // take counts one use of name by the account, which may be empty, and by the request's address. When one of both
-// has had its share it counts nothing and answers rate_limited.
+// has had its share it counts nothing and answers rate_limited. It must not be called inside a transaction.
 func (l *limits) take(e *core.RequestEvent, name limited, account string) error {
 	shares, err := l.shares(e, name, account)
 	if err != nil {
