@@ -57,11 +57,17 @@ func wakeMailer(tx core.App) {
 	_ = wake(nil)
 }
 
+// MailSettings answers a copy of PocketBase's settings, which are changed in place when somebody saves them.
+func MailSettings(app core.App) (*core.Settings, error) { return app.Settings().Clone() }
+
 // queueJobFinished tells the owner of a job that it is done, in the transaction in which it is. Without a mail server
 // nothing is noted: it would only be news of yesterday once there is one.
 func queueJobFinished(tx core.App, job *core.Record, to collections.Status) error {
-	if to != collections.StatusCompleted && to != collections.StatusFailed || !tx.Settings().SMTP.Enabled {
+	if to != collections.StatusCompleted && to != collections.StatusFailed {
 		return nil
+	}
+	if settings, err := MailSettings(tx); err != nil || !settings.SMTP.Enabled {
+		return err
 	}
 	return QueueMail(tx, job.GetString("user_id"), collections.MailJobFinished, "", collections.JobFinishedMail{
 		JobID: job.Id, Name: job.GetString("name"), Status: to, Error: job.GetString("error"),

@@ -98,7 +98,11 @@ func (m *Mailer) run() {
 
 // round sends off what is due, as far as there are slots.
 func (m *Mailer) round() error {
-	if !m.app.Settings().SMTP.Enabled {
+	settings, err := hooks.MailSettings(m.app)
+	if err != nil {
+		return err
+	}
+	if !settings.SMTP.Enabled {
 		if !m.told {
 			m.told = true
 			m.cfg.Logger.Info("no mail server is set up: mails wait for one for a day (dashboard, Settings, Mail settings)")

@@ -114,7 +114,11 @@ func (m *Mailer) Sweep(context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !m.app.Settings().SMTP.Enabled {
+	settings, err := hooks.MailSettings(m.app)
+	if err != nil {
+		return err
+	}
+	if !settings.SMTP.Enabled {
 		_, err = m.app.NonconcurrentDB().NewQuery(`UPDATE mails SET next_at = '', error = 'No mail server was set up.', updated_at = {:now}
 			WHERE next_at != '' AND created_at < {:old}`).Bind(dbx.Params{"now": dateTime(now), "old": dateTime(now.Add(-life))}).Execute()
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/pocketbase/pocketbase/tools/mailer"
 
 	"github.com/longshore-project/longshore/collections"
+	"github.com/longshore-project/longshore/hooks"
 )
 
 // try writes a mail and gives it to the server. errUseless when nobody is to get it.
@@ -28,7 +29,11 @@ func (m *Mailer) try(r row) error {
 	if err != nil {
 		return err
 	}
-	meta := m.app.Settings().Meta
+	settings, err := hooks.MailSettings(m.app)
+	if err != nil {
+		return err
+	}
+	meta := settings.Meta
 	return m.send(&mailer.Message{
 		From:    mail.Address{Name: oneLine(meta.SenderName, maxSubjectName), Address: meta.SenderAddress},
 		To:      []mail.Address{{Address: recipient(r, user)}},

@@ -77,7 +77,10 @@ func Start(t testing.TB) *Server {
 // Use makes the server that of an application's settings.
 func (s *Server) Use(app core.App) {
 	s.t.Helper()
-	settings := app.Settings()
+	settings, err := app.Settings().Clone()
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	settings.SMTP.Enabled, settings.SMTP.Host, settings.SMTP.Port = true, "127.0.0.1", s.Port
 	settings.Meta.SenderName, settings.Meta.SenderAddress = "Longshore Häfen", Sender
 	if err := app.Save(settings); err != nil {
