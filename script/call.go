@@ -57,19 +57,12 @@ func (c *call) makeGlobals() error {
 	object := c.vm.Get("Object").ToObject(c.vm)
 	c.freeze, _ = goja.AssertFunction(object.Get("freeze"))
 	c.seal, _ = goja.AssertFunction(object.Get("seal"))
-	globals := map[string]any{
-		"eval": goja.Undefined(), "Function": goja.Undefined(), // their parser recurses without bound
-		"console": c.console(), "$longshore": c.longshore(), "$app": c.s.App, "__hooks": c.s.Dir,
-	}
-	for m := range moments {
-		globals[string(m)] = c.register(m)
-	}
-	for name, value := range globals {
-		if err := c.vm.Set(name, value); err != nil {
+	for _, name := range []string{"eval", "Function"} { // their parser recurses without bound
+		if err := c.vm.Set(name, goja.Undefined()); err != nil {
 			return err
 		}
 	}
-	return c.vm.GlobalObject().SetPrototype(c.vm.NewDynamicObject(&foreign{vm: c.vm}))
+	return c.vm.GlobalObject().SetPrototype(c.vm.NewDynamicObject(&foreign{c}))
 }
 
 // register is onJobSubmit and its like.
@@ -195,22 +188,4 @@ func shortened(s string, most int) string {
 		s = s[:most] + "…"
 	}
 	return strings.ToValidUTF8(s, "")
-}
-
-// console writes to the log of the control plane.
-func (c *call) console() *goja.Object {
-	console := c.vm.NewObject()
-	for name, level := range levels {
-		_ = console.Set(name, func(args goja.FunctionCall) goja.Value {
-			c.log(level, args.Arguments)
-			return goja.Undefined()
-		})
-	}
-	return console
-}
-
-// timeLeft is what the call may still take.
-func (c *call) timeLeft() time.Duration {
-	deadline, _ := c.ctx.Deadline()
-	return time.Until(deadline)
 }

@@ -15,6 +15,18 @@ var levels = map[string]slog.Level{
 	"log": slog.LevelInfo, "info": slog.LevelInfo, "debug": slog.LevelDebug, "warn": slog.LevelWarn, "error": slog.LevelError,
 }
 
+// console writes to the log of the control plane.
+func (c *call) console() goja.Value {
+	console := c.vm.NewObject()
+	for name, level := range levels {
+		_ = console.Set(name, func(args goja.FunctionCall) goja.Value {
+			c.log(level, args.Arguments)
+			return goja.Undefined()
+		})
+	}
+	return console
+}
+
 func (c *call) log(level slog.Level, args []goja.Value) {
 	if c.lines++; c.lines > maxLines {
 		return

@@ -2,6 +2,7 @@ package script
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 
@@ -14,27 +15,50 @@ import (
 	"github.com/pocketbase/pocketbase/tools/template"
 )
 
-// foreign is what stands behind the globals of a runtime: what PocketBase offers to its scripts, made when it is
-// first used. Making all of it for each call would take longer than most calls.
-type foreign struct{ vm *goja.Runtime }
+// foreign is what stands behind the globals of a runtime: what PocketBase offers to its scripts, and ours, made when it
+// is first used. Making all of it for each call would take longer than most calls.
+type foreign struct{ c *call }
 
 // Get implements goja.DynamicObject.
 func (f *foreign) Get(name string) goja.Value {
-	if notHeard()[name] {
-		return f.vm.ToValue(func(goja.FunctionCall) goja.Value { return goja.Undefined() })
+	vm := f.c.vm
+	if value := f.c.own(name); value != nil {
+		_ = vm.Set(name, value)
+		return value
 	}
 	make, known := offers()[name]
 	if !known {
 		return nil
 	}
-	make(f.vm)
-	return f.vm.Get(name)
+	make(vm)
+	return vm.Get(name)
+}
+
+// ours are our globals beside the moments.
+var ours = []string{"console", "$longshore", "$app", "__hooks"}
+
+// own makes a global of ours; nil when there is none of that name.
+func (c *call) own(name string) goja.Value {
+	switch name {
+	case "console":
+		return c.console()
+	case "$longshore":
+		return c.longshore()
+	case "$app":
+		return c.vm.ToValue(c.s.App)
+	case "__hooks":
+		return c.vm.ToValue(c.s.Dir)
+	}
+	if _, known := moments[moment(name)]; known {
+		return c.vm.ToValue(c.register(moment(name)))
+	}
+	return nil
 }
 
 // Has implements goja.DynamicObject.
 func (f *foreign) Has(name string) bool {
-	_, known := offers()[name]
-	return known || notHeard()[name]
+	_, heard := moments[moment(name)]
+	return heard || slices.Contains(ours, name) || offers()[name] != nil
 }
 
 // Set implements goja.DynamicObject: a new global is no property of it.
@@ -45,19 +69,6 @@ func (f *foreign) Delete(string) bool { return false }
 
 // Keys implements goja.DynamicObject.
 func (f *foreign) Keys() []string { return nil }
-
-// notHeard answers the names of the functions that register what PocketBase runs. Here they do nothing: PocketBase
-// has read the file as well.
-var notHeard = sync.OnceValue(func() map[string]bool {
-	names := map[string]bool{"cronAdd": true, "cronRemove": true, "routerAdd": true, "routerUse": true, "migrate": true}
-	app := reflect.TypeFor[core.App]()
-	for method := range app.Methods() {
-		if strings.HasPrefix(method.Name, "On") {
-			names[jsvm.FieldMapper{}.MethodName(app, method)] = true
-		}
-	}
-	return names
-})
 
 var (
 	modules   = new(require.Registry)
@@ -71,6 +82,11 @@ var offers = sync.OnceValue(func() map[string]func(*goja.Runtime) {
 		"process":   func(vm *goja.Runtime) { modules.Enable(vm); process.Enable(vm) },
 		"Buffer":    func(vm *goja.Runtime) { modules.Enable(vm); buffer.Enable(vm) },
 		"$template": func(vm *goja.Runtime) { _ = vm.Set("$template", templates) },
+	}
+	for _, name := range notHeard() {
+		made[name] = func(vm *goja.Runtime) {
+			_ = vm.Set(name, func(goja.FunctionCall) goja.Value { return goja.Undefined() })
+		}
 	}
 	for _, bind := range []func(*goja.Runtime){
 		jsvm.BindCore, jsvm.BindDbx, jsvm.BindSecurity, jsvm.BindOS, jsvm.BindFilepath, jsvm.BindHTTP, jsvm.BindFilesystem,
@@ -86,3 +102,16 @@ var offers = sync.OnceValue(func() map[string]func(*goja.Runtime) {
 	}
 	return made
 })
+
+// notHeard lists the functions that register what PocketBase runs. Here they do nothing: PocketBase has read the file
+// as well.
+func notHeard() []string {
+	names := []string{"cronAdd", "cronRemove", "routerAdd", "routerUse"}
+	app := reflect.TypeFor[core.App]()
+	for method := range app.Methods() {
+		if strings.HasPrefix(method.Name, "On") {
+			names = append(names, jsvm.FieldMapper{}.MethodName(app, method))
+		}
+	}
+	return names
+}

@@ -13,7 +13,7 @@ import (
 )
 
 // longshore makes $longshore.
-func (c *call) longshore() *goja.Object {
+func (c *call) longshore() goja.Value {
 	o := c.vm.NewObject()
 	for name, do := range map[string]func(goja.FunctionCall) goja.Value{
 		"find": c.find, "notify": c.notify, "submit": c.acting(c.submit), "cancel": c.acting(c.cancel),
