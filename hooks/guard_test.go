@@ -222,3 +222,17 @@ func TestWishAndStateOfASaveFromElsewhereAgree(t *testing.T) {
 		})
 	}
 }
+
+func TestARecordCanBeSavedAgain(t *testing.T) {
+	app, user := newApp(t)
+	job := hookstest.MustCreateJob(t, app, user, nil)
+	for _, status := range []collections.Status{collections.StatusPaused, collections.StatusQueued, collections.StatusPaused} {
+		job.Set("status", string(status))
+		if err := app.Save(job); err != nil {
+			t.Fatalf("%s: %v", status, err)
+		}
+	}
+	if row := mustFind(t, app, "jobs", job.Id); row.GetString("status") != string(collections.StatusPaused) || row.GetInt("revision") != 4 {
+		t.Errorf("the row is %s at revision %d", row.GetString("status"), row.GetInt("revision"))
+	}
+}

@@ -2,11 +2,14 @@ package hooks
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/hook"
 	"github.com/pocketbase/pocketbase/tools/types"
 
 	"github.com/longshore-project/longshore/collections"
@@ -19,6 +22,8 @@ func Bind(app core.App) {
 	app.OnRecordCreateExecute("jobs").BindFunc(inTransaction(createJob))
 	app.OnRecordUpdateExecute("jobs").BindFunc(inTransaction(updateJob))
 	app.OnRecordDeleteExecute("jobs").BindFunc(inTransaction(deleteJob))
+	app.OnRecordAfterCreateSuccess("jobs").Bind(&hook.Handler[*core.RecordEvent]{Func: savedJob, Priority: beforeAll})
+	app.OnRecordAfterUpdateSuccess("jobs").Bind(&hook.Handler[*core.RecordEvent]{Func: savedJob, Priority: beforeAll})
 	app.OnRecordValidate("users", core.CollectionNameSuperusers).BindFunc(judgePassword)
 	app.OnRecordUpdateExecute("users").BindFunc(inTransaction(updateUser))
 	app.OnRecordDeleteExecute("users").BindFunc(inTransaction(deleteUser))
@@ -64,6 +69,14 @@ func createJob(e *core.RecordEvent) error {
 	}
 	noteStatus(e.App, e.Record, "")
 	return AddEvent(e.App, e.Record.Id, collections.EventCreated, map[string]any{"status": status})
+}
+
+const beforeAll = math.MinInt32
+
+// savedJob makes a record that was saved one that can be changed and saved again: PocketBase leaves what it was loaded
+// with, which is what the guard compares. Other hooks hear first, with the old state.
+func savedJob(e *core.RecordEvent) error {
+	return errors.Join(e.Next(), e.Record.PostScan())
 }
 
 // storedJob is what the row says inside the transaction, whatever the record was loaded with.

@@ -150,12 +150,16 @@ func (r *rig) job() *core.Record {
 
 func (r *rig) become(jobID string, status collections.Status) *core.Record {
 	r.t.Helper()
-	job, err := hooks.ChangeJob(r.app, jobID, func(_ core.App, job *core.Record) error {
-		job.Set("status", string(status))
-		return nil
-	})
+	job, err := change(r, jobID, status)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	return job
+}
+
+func change(r *rig, jobID string, status collections.Status) (*core.Record, error) {
+	return hooks.ChangeJob(r.app, jobID, func(_ core.App, job *core.Record) error {
+		job.Set("status", string(status))
+		return nil
+	})
 }
