@@ -3,7 +3,6 @@ package api
 import (
 	"net/http"
 	"net/url"
-	"slices"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
@@ -37,9 +36,6 @@ type adminJob struct {
 	Verdict    *progress.Verdict `json:"verdict"`
 }
 
-// adminJobColumns are those of an adminJob.
-var adminJobColumns = append(slices.Clone(jobColumns), "priority", "retries", "dead_letter", "retry_of")
-
 func (a *API) listAllJobs(e *core.RequestEvent) error {
 	v := e.Request.URL.Query()
 	l, err := readListing(v, jobSorts, "-created_at")
@@ -47,8 +43,8 @@ func (a *API) listAllJobs(e *core.RequestEvent) error {
 		return err
 	}
 	where := dbx.And(adminJobFilters(v)...)
-	var rows []*core.Record
-	if err := l.rows(e.App.RecordQuery("jobs").Select(adminJobColumns...).AndWhere(where)).All(&rows); err != nil {
+	rows, err := l.records(e.App, "jobs", where, "selection")
+	if err != nil {
 		return err
 	}
 	rows, next := cutPage(l, rows, l.placeOfRecord)

@@ -34,8 +34,8 @@ func (a *API) listUsers(e *core.RequestEvent) error {
 		return err
 	}
 	where := userFilters(v)
-	var rows []*core.Record
-	if err := userRows(e.App, l, where).All(&rows); err != nil {
+	rows, err := l.records(e.App, "users", where)
+	if err != nil {
 		return err
 	}
 	rows, next := cutPage(l, rows, l.placeOfRecord)
@@ -52,12 +52,8 @@ func (a *API) listUsers(e *core.RequestEvent) error {
 	return ok(e, cursorPage[wire.AdminUser]{page: envelope(l, users, total), Next: next})
 }
 
-func userRows(app core.App, l *listing, where dbx.Expression) *dbx.SelectQuery {
-	return l.rows(app.RecordQuery("users").Where(where))
-}
-
 func userFilters(v url.Values) dbx.Expression {
-	filters := []dbx.Expression{}
+	var filters []dbx.Expression
 	if role := v.Get("role"); role != "" {
 		filters = append(filters, dbx.HashExp{"role": role})
 	}
@@ -66,6 +62,9 @@ func userFilters(v url.Values) dbx.Expression {
 	}
 	if s := v.Get("search"); s != "" {
 		filters = append(filters, contains("email", s))
+	}
+	if len(filters) == 0 {
+		return nil
 	}
 	return dbx.And(filters...)
 }

@@ -39,15 +39,6 @@ func inShort(list wire.JobOutcomeList) string {
 	return strings.Join(words, " ")
 }
 
-func (s *server) countRows(table string, where dbx.Expression) int64 {
-	s.t.Helper()
-	n, err := s.app.CountRecords(table, where)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return n
-}
-
 func TestOneWishForManyJobs(t *testing.T) {
 	s := newServer(t)
 	ann, bob := s.signedIn("ann@example.com"), s.signedIn("bob@example.com")
@@ -72,7 +63,7 @@ func TestOneWishForManyJobs(t *testing.T) {
 		{"delete", "ok ok ok ok not_found not_found", ""},
 		{"delete", "not_found not_found not_found not_found not_found not_found", ""},
 	} {
-		before := s.countRows("audit_logs", nil)
+		before := s.count("audit_logs", nil)
 		list := ann.bulk(step.action, all)
 		if got := inShort(list); got != step.want {
 			t.Errorf("%s: %s instead of %s", step.action, got, step.want)
@@ -80,10 +71,10 @@ func TestOneWishForManyJobs(t *testing.T) {
 		if n := strings.Count(step.want, "ok"); list.Succeeded != n || list.Failed != len(all)-n {
 			t.Errorf("%s: %d and %d", step.action, list.Succeeded, list.Failed)
 		}
-		if rows := s.countRows("audit_logs", nil) - before; rows > int64(strings.Count(step.want, "ok")) {
+		if rows := s.count("audit_logs", nil) - before; rows > int64(strings.Count(step.want, "ok")) {
 			t.Errorf("%s: %d audit rows", step.action, rows)
 		}
-		if n := s.countRows("jobs", dbx.HashExp{"id": anys(ids), "status": step.status}); step.status != "" && n != 3 {
+		if n := s.count("jobs", dbx.HashExp{"id": anys(ids), "status": step.status}); step.status != "" && n != 3 {
 			t.Errorf("after %s, %d jobs are %s", step.action, n, step.status)
 		}
 	}
@@ -103,7 +94,7 @@ func TestEachJobOfABulkIsAudited(t *testing.T) {
 			b.bulk(tc.action, []string{first, second})
 		}
 		for _, id := range []string{first, second} {
-			n := s.countRows("audit_logs", dbx.HashExp{"action": "job." + tc.action, "target_type": "jobs", "target_id": id, "actor_id": b.user.ID})
+			n := s.count("audit_logs", dbx.HashExp{"action": "job." + tc.action, "target_type": "jobs", "target_id": id, "actor_id": b.user.ID})
 			if n != 1 {
 				t.Errorf("%s of %s has %d audit rows", tc.action, id, n)
 			}
@@ -119,7 +110,7 @@ func TestBulkRetryNamesTheNewJobsAndCountsAsSubmissions(t *testing.T) {
 		ids = append(ids, b.mustCreate(map[string]any{"magnet": magnet(i)}).ID)
 	}
 	b.bulk("cancel", ids)
-	s.mustSet("settings", "", dbx.Params{"submits_per_minute": 5})
+	s.set("settings", "", map[string]any{"submits_per_minute": 5})
 	list := b.bulk("retry", ids)
 	if got := inShort(list); got != "ok ok rate_limited" {
 		t.Fatal(got)
@@ -128,19 +119,6 @@ func TestBulkRetryNamesTheNewJobsAndCountsAsSubmissions(t *testing.T) {
 	if err != nil || job.GetString("retry_of") != ids[0] || job.GetString("status") != string(collections.StatusQueued) {
 		t.Errorf("made %v, %v", job, err)
 	}
-}
-
-// mustSet changes columns beside the application; an empty id stands for every row.
-func (s *server) mustSet(table, id string, columns dbx.Params) {
-	s.t.Helper()
-	var where dbx.Expression
-	if id != "" {
-		where = dbx.HashExp{"id": id}
-	}
-	if _, err := s.app.NonconcurrentDB().Update(table, columns, where).Execute(); err != nil {
-		s.t.Fatal(err)
-	}
-	s.api.choices.kept.Store(nil)
 }
 
 func TestBulkRefusesWhatItDoesNotKnow(t *testing.T) {

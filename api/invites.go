@@ -34,9 +34,12 @@ func (a *API) listInvites(e *core.RequestEvent) error {
 	if err != nil {
 		return err
 	}
-	where := dbx.NewExp(inviteStates[wire.InviteState(v.Get("state"))], dbx.Params{"now": dbTime(a.Now())})
-	var rows []*core.Record
-	if err := l.rows(e.App.RecordQuery("invites").Where(where)).All(&rows); err != nil {
+	var where dbx.Expression
+	if state := v.Get("state"); state != "" {
+		where = dbx.NewExp(inviteStates[wire.InviteState(state)], dbx.Params{"now": dbTime(a.Now())})
+	}
+	rows, err := l.records(e.App, "invites", where)
+	if err != nil {
 		return err
 	}
 	rows, _ = cutPage(l, rows, l.placeOfRecord)

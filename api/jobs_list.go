@@ -19,12 +19,6 @@ var jobSorts = sorts{
 	"status": {"status", "created_at"},
 }
 
-// jobColumns leaves out what a list does not show: a selection may have a megabyte.
-var jobColumns = []string{
-	"id", "user_id", "infohash", "name", "status", "desired", "magnet_uri", "engine", "agent_id", "attempt", "size_bytes", "done_bytes", "stored_bytes",
-	"error", "error_code", "label", "revision", "created_at", "updated_at", "completed_at", "reserved_bytes", "warned_at",
-}
-
 func (a *API) listJobs(e *core.RequestEvent) error {
 	v := e.Request.URL.Query()
 	l, err := readListing(v, jobSorts, "-created_at")
@@ -32,8 +26,8 @@ func (a *API) listJobs(e *core.RequestEvent) error {
 		return err
 	}
 	where := dbx.And(append(jobFilters(v), dbx.HashExp{"user_id": e.Auth.Id})...)
-	var rows []*core.Record
-	if err := jobRows(e.App, l, where).All(&rows); err != nil {
+	rows, err := l.records(e.App, "jobs", where, "selection") // it may have a megabyte
+	if err != nil {
 		return err
 	}
 	rows, next := cutPage(l, rows, l.placeOfRecord)
@@ -41,15 +35,11 @@ func (a *API) listJobs(e *core.RequestEvent) error {
 	for i, row := range rows {
 		jobs[i] = a.Board.Job(row)
 	}
-	total, err := l.total(e.App.RecordQuery("jobs").AndWhere(where))
+	total, err := l.total(e.App.RecordQuery("jobs").Where(where))
 	if err != nil {
 		return err
 	}
 	return ok(e, jobPage{page: envelope(l, jobs, total), Next: next})
-}
-
-func jobRows(app core.App, l *listing, where dbx.Expression) *dbx.SelectQuery {
-	return l.rows(app.RecordQuery("jobs").Select(jobColumns...).AndWhere(where))
 }
 
 func jobFilters(v url.Values) (filters []dbx.Expression) {

@@ -94,6 +94,16 @@ func (l *listing) rows(q *dbx.SelectQuery) *dbx.SelectQuery {
 	return q.AndWhere(dbx.NewExp(fmt.Sprintf("(%s) %s (%s)", strings.Join(columns, ", "), compare, strings.Join(names, ", ")), params))
 }
 
+// records answers the rows of a collection for cutPage, without the columns that the list does not show.
+func (l *listing) records(app core.App, collection string, where dbx.Expression, without ...string) (rows []*core.Record, err error) {
+	c, err := app.FindCachedCollectionByNameOrId(collection)
+	if err != nil {
+		return nil, err
+	}
+	columns := slices.DeleteFunc(c.Fields.FieldNames(), func(name string) bool { return slices.Contains(without, name) })
+	return rows, l.rows(app.RecordQuery(c).Select(columns...).Where(where)).All(&rows)
+}
+
 // cutPage takes the row that was one too many off, and answers the cursor of what comes next; nil when nothing does.
 // place answers the values of the columns of the order, and the id.
 func cutPage[R any](l *listing, rows []R, place func(R) ([]any, string)) ([]R, *string) {

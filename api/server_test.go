@@ -37,6 +37,7 @@ type server struct {
 	mux   http.Handler // with front
 	url   string
 	log   *bytes.Buffer
+	seen  *seen
 }
 
 // clock stands until it is moved.
@@ -78,7 +79,7 @@ func newServerOn(t testing.TB, app core.App, change ...func(*Config)) *server {
 	}
 	s := &server{
 		t: t, app: app, board: progress.NewBoard(), clock: &clock{at: time.Now()},
-		url: "http://" + listener.Addr().String(), log: new(bytes.Buffer),
+		url: "http://" + listener.Addr().String(), log: new(bytes.Buffer), seen: new(seen),
 	}
 	s.store = newStore(t, s)
 	cfg := Config{

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
@@ -38,6 +39,32 @@ func (s *server) checkAnswer(r *http.Request, resp *http.Response, body []byte) 
 	if err := openapi3filter.ValidateResponse(context.Background(), input); err != nil {
 		s.t.Errorf("%s %s answered %d otherwise than described: %v\n%s", r.Method, r.URL.Path, resp.StatusCode, err, body)
 	}
+	got := answer{resp.StatusCode, resp.Header, body}
+	s.seen.note(route.Operation.OperationID, got.status, got.code())
+	if got.status >= 400 && !mayAnswer(route.Method, route.Path, route.Operation, got.code()) {
+		s.t.Errorf("%s %s answered %q, which is not among its x-failures: %s", r.Method, r.URL.Path, got.code(), body)
+	}
+}
+
+// mayAnswer says whether a code is described for an operation, by itself or as one of every such operation.
+func mayAnswer(method, path string, op *openapi3.Operation, code collections.Code) bool {
+	failures, described := failuresOf(op)
+	usual := []collections.Code{
+		collections.CodeRateLimited, collections.CodeInternal, collections.CodeUnknownHost, collections.CodeInvalidInput, collections.CodeTooLarge,
+	}
+	if op.Security == nil || len(*op.Security) > 0 {
+		usual = append(usual, collections.CodeUnauthorized, collections.CodeForbidden)
+	}
+	if method != http.MethodGet {
+		usual = append(usual, collections.CodeCSRFFailed)
+		if strings.HasPrefix(path, "/jobs") || strings.HasPrefix(path, "/files") {
+			usual = append(usual, collections.CodeAUPRequired)
+		}
+	}
+	if strings.Contains(path, "{") {
+		usual = append(usual, collections.CodeNotFound)
+	}
+	return !described || slices.Contains(usual, code) || slices.Contains(failures, string(code))
 }
 
 func TestSpecIsValid(t *testing.T) {
