@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/longshore-project/longshore/collections"
+	"github.com/longshore-project/longshore/hooks/hookstest"
 	"github.com/longshore-project/longshore/storage"
 )
 
@@ -197,6 +198,11 @@ func TestEachBrokenInvariantIsFoundAlone(t *testing.T) {
 			in.exec(`UPDATE files SET job_id = '`+tried+`' WHERE job_id = {:done}`, `UPDATE jobs SET reserved_bytes = 0 WHERE id = {:done}`,
 				`UPDATE jobs SET retry_of = '`+tried+`' WHERE id = {:runs}`)
 			return tried
+		}},
+		{"totals that the jobs do not make", 12, Options{}, "has 5 live jobs and 0 bytes by the totals", func(in *installation) string {
+			user := hookstest.MustCreateUser(in.t, in.App, "a@example.com", collections.RoleUser)
+			in.exec("INSERT INTO usage_totals (user_id, jobs_active) VALUES ('" + user.Id + "', 5)")
+			return user.Id
 		}},
 		{"usage below zero", 12, Options{}, "below zero", func(in *installation) string {
 			in.exec("INSERT INTO usage_metrics_daily (id, user_id, date, bytes_served) VALUES ('m', 'auser0000000000', '2020-01-01', -1)")

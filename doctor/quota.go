@@ -17,6 +17,10 @@ func storageIsCounted(x *examination, found func(Violation)) (string, error) {
 				(SELECT COALESCE(SUM(size_bytes), 0) FROM files WHERE files.job_id = jobs.id AND selected = TRUE AND is_complete = TRUE) END AS kept
 			FROM jobs WHERE status IN (`+ended+`) AND NOT EXISTS (SELECT 1 FROM removals WHERE removals.job_id = jobs.id))
 			WHERE reserved_bytes != kept`,
+		`SELECT users.id, 'has ' || COALESCE(CAST(t.jobs_active AS INTEGER), 0) || ' live jobs and ' || COALESCE(CAST(t.storage_used AS INTEGER), 0) || ' bytes by the totals, '
+				|| COALESCE(live, 0) || ' and ' || COALESCE(CAST(bytes AS INTEGER), 0) || ' by the jobs' FROM users LEFT JOIN usage_totals t ON t.user_id = users.id
+			LEFT JOIN (SELECT user_id, SUM(status NOT IN (`+ended+`)) AS live, SUM(reserved_bytes) AS bytes FROM jobs GROUP BY user_id) j ON j.user_id = users.id
+			WHERE COALESCE(t.jobs_active, 0) != COALESCE(live, 0) OR COALESCE(t.storage_used, 0) != COALESCE(bytes, 0)`,
 		`SELECT id, 'has figures below zero' FROM usage_metrics_daily WHERE bytes_downloaded < 0 OR bytes_uploaded < 0 OR bytes_served < 0 OR jobs_count < 0`)
 }
 

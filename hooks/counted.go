@@ -75,7 +75,7 @@ func countEarlier(tx core.App, job *core.Record, completed bool) error {
 		return err
 	}
 	for _, tried := range jobs {
-		if completed && tried.Selection == job.GetString("selection") {
+		if completed && choice(tried.Selection) == choice(job.GetString("selection")) {
 			if err := beginRemoval(tx, tried.ID, removeKept); err != nil {
 				return err
 			}
@@ -85,4 +85,21 @@ func countEarlier(tx core.App, job *core.Record, completed bool) error {
 		}
 	}
 	return nil
+}
+
+// choice answers a selection's column, the same for all that mean every file.
+func choice(selection string) string {
+	if selection == "null" || selection == "[]" {
+		return ""
+	}
+	return selection
+}
+
+// bindTotals keeps people from writing what triggers count.
+func bindTotals(app core.App) {
+	refuse := func(*core.RecordEvent) error {
+		return collections.Errorf(collections.CodeForbidden, "What users have is counted, not written.")
+	}
+	app.OnRecordCreate("usage_totals").BindFunc(refuse)
+	app.OnRecordUpdate("usage_totals").BindFunc(refuse)
 }

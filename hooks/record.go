@@ -29,6 +29,7 @@ func Bind(app core.App) {
 	app.OnRecordDeleteExecute("users").BindFunc(inTransaction(deleteUser))
 	bindBlocklist(app)
 	bindPlans(app)
+	bindTotals(app)
 	bindAudit(app)
 	MomentsOf(app).app = app
 	app.Store().Set(boundKey, true)

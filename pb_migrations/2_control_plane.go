@@ -25,7 +25,7 @@ func refuseDown(core.App) error {
 // createControlPlane adds accounts, plans, quotas, policy and schedules to the tables of the main job.
 func createControlPlane(app core.App) error {
 	for _, step := range []func(core.App) error{
-		createPlans, createAccountTables, createPolicyTables, createUsageTables, createSettings, widenJobs, indexInfohashes, indexUsage, widenFiles, indexLists, widenRemovals, shareObjects, countJobs, movePlans,
+		createPlans, createAccountTables, createPolicyTables, createUsageTables, createSettings, widenJobs, indexInfohashes, indexUsage, widenFiles, indexLists, widenRemovals, shareObjects, countJobs, createUsageTotals, movePlans,
 	} {
 		if err := step(app); err != nil {
 			return err
@@ -208,7 +208,6 @@ func indexUsage(app core.App) error {
 	if err != nil {
 		return err
 	}
-	jobs.AddIndex("idx_jobs_usage", false, "user_id, reserved_bytes", "reserved_bytes > 0")
 	jobs.AddIndex("idx_jobs_waiting", false, "created_at", "status = 'queued' AND wait_for_quota = TRUE")
 	jobs.AddIndex("idx_jobs_kept", false, "user_id, completed_at", "reserved_bytes > 0 AND completed_at != '' AND expired_at = ''")
 	jobs.AddIndex("idx_jobs_retries", false, "retry_of", "retry_of != ''")

@@ -39,7 +39,7 @@ var opened = map[string]string{
 // tables are all collections of a migrated folder.
 var tables = strings.Fields(`_authOrigins _externalAuths _mfas _otps _superusers
 	users sessions agents agent_tokens torrents jobs job_events objects uploads upload_parts files removals
-	plans user_plan_assignments api_keys invites account_tokens mails rate_events blocklist audit_logs usage_metrics_daily link_grants schedules settings
+	plans user_plan_assignments api_keys invites account_tokens mails rate_events blocklist audit_logs usage_metrics_daily usage_totals link_grants schedules settings
 	queue dead_letters agent_overview usage_by_user active_jobs blocked`)
 
 func TestEveryRuleIsNullUnlessListed(t *testing.T) {
