@@ -41,23 +41,40 @@ func yieldTo(tx core.App, job *core.Record) error {
 	return execAll(tx, earlierOf(job), earlier+`UPDATE jobs SET reserved_bytes = 0 WHERE reserved_bytes > 0 AND id IN (SELECT id FROM earlier)`)
 }
 
-// count makes a job that has ended count what it keeps, and answers that.
+// count makes a job that has ended count what it keeps, nothing while a retry counts for it, and answers that.
 func count(tx core.App, jobID string) (bytes int64, err error) {
-	err = tx.NonconcurrentDB().NewQuery(`WITH RECURSIVE later(id) AS (SELECT id FROM jobs WHERE retry_of = {:job} UNION SELECT jobs.id FROM jobs JOIN later ON jobs.retry_of = later.id)
-		UPDATE jobs SET reserved_bytes = CASE
-			WHEN EXISTS (SELECT 1 FROM jobs AS retry WHERE retry.id IN (SELECT id FROM later) AND retry.reserved_bytes > 0 AND retry.status NOT IN ('completed', 'failed', 'cancelled')) THEN 0
-			ELSE (SELECT COALESCE(SUM(size_bytes), 0) FROM files WHERE job_id = {:job} AND selected = TRUE AND is_complete = TRUE) END
-		WHERE id = {:job} RETURNING reserved_bytes`).Bind(dbx.Params{"job": jobID}).Row(&bytes)
+	retried, err := isRetried(tx, jobID)
+	if err != nil {
+		return 0, err
+	}
+	if retried {
+		return 0, execAll(tx, dbx.Params{"job": jobID}, `UPDATE jobs SET reserved_bytes = 0 WHERE id = {:job}`)
+	}
+	err = tx.NonconcurrentDB().NewQuery(`UPDATE jobs SET reserved_bytes = (SELECT COALESCE(SUM(size_bytes), 0) FROM files
+		WHERE job_id = {:job} AND selected = TRUE AND is_complete = TRUE) WHERE id = {:job} RETURNING reserved_bytes`).
+		Bind(dbx.Params{"job": jobID}).Row(&bytes)
 	return bytes, err
 }
 
-// countEnded follows the edge of a job to its end.
-func countEnded(tx core.App, job *core.Record) error {
-	bytes, err := count(tx, job.Id)
-	if err != nil {
-		return err
+// isRetried says whether a live job that counts is a retry of this one, directly or by others between.
+func isRetried(tx core.App, jobID string) (retried bool, err error) {
+	err = tx.DB().NewQuery(`SELECT EXISTS (SELECT 1 FROM jobs WHERE retry_of = {:job} AND retry_of != '') AND EXISTS (
+		WITH RECURSIVE later(id) AS (SELECT id FROM jobs WHERE retry_of = {:job} AND retry_of != ''
+			UNION SELECT jobs.id FROM jobs JOIN later ON jobs.retry_of = later.id AND jobs.retry_of != '')
+		SELECT 1 FROM jobs JOIN later ON later.id = jobs.id WHERE reserved_bytes > 0 AND status NOT IN ('completed', 'failed', 'cancelled'))`).
+		Bind(dbx.Params{"job": jobID}).Row(&retried)
+	return retried, err
+}
+
+// countEnded follows the edge of a job to its end. One that counted nothing keeps nothing.
+func countEnded(tx core.App, job *core.Record, counted int64) error {
+	if counted > 0 {
+		bytes, err := count(tx, job.Id)
+		if err != nil {
+			return err
+		}
+		job.SetRaw("reserved_bytes", bytes)
 	}
-	job.SetRaw("reserved_bytes", bytes)
 	return countEarlier(tx, job, job.GetString("status") == string(collections.StatusCompleted))
 }
 

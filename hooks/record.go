@@ -93,6 +93,7 @@ type storedJob struct {
 	UserID      string              `db:"user_id"`
 	Infohash    string              `db:"infohash"`
 	Revision    int64               `db:"revision"`
+	Reserved    int64               `db:"reserved_bytes"`
 	StatusSince string              `db:"status_since"`
 	Progressed  string              `db:"progressed_at"`
 }
@@ -100,7 +101,7 @@ type storedJob struct {
 func updateJob(e *core.RecordEvent) error {
 	var row storedJob
 	err := e.App.ConcurrentDB().Select("status", "desired", "attempt", "retries", "agent_id", "agent_start", "lease_until",
-		"completed_at", "user_id", "infohash", "revision", "status_since", "progressed_at").From("jobs").Where(dbx.HashExp{"id": e.Record.Id}).One(&row)
+		"completed_at", "user_id", "infohash", "revision", "reserved_bytes", "status_since", "progressed_at").From("jobs").Where(dbx.HashExp{"id": e.Record.Id}).One(&row)
 	if err != nil {
 		return err
 	}
@@ -120,7 +121,7 @@ func updateJob(e *core.RecordEvent) error {
 		return err
 	}
 	if ended := collections.Status(e.Record.GetString("status")); ended.Terminal() && ended != row.Status {
-		if err := countEnded(e.App, e.Record); err != nil {
+		if err := countEnded(e.App, e.Record, row.Reserved); err != nil {
 			return err
 		}
 	}
