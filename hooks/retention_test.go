@@ -56,7 +56,9 @@ func (k *keeping) job(n int, status collections.Status, at time.Time) *core.Reco
 	return job
 }
 
-func (k *keeping) day(days float64) time.Time { return k.ends.Add(time.Duration(days * 24 * float64(time.Hour))) }
+func (k *keeping) day(days float64) time.Time {
+	return k.ends.Add(time.Duration(days * 24 * float64(time.Hour)))
+}
 
 // run moves the clock and lets the retention work.
 func (k *keeping) run(what string, at time.Time, want hooks.Report) {
