@@ -78,6 +78,35 @@ var replayAdmin = map[string]func(*replay){
 	},
 }
 
+var replayFleet = map[string]func(*replay){
+	"listAllJobs": func(r *replay) {
+		r.job(1)
+		r.yes(r.root, "GET", "/admin/jobs", nil)
+		r.yes(r.root, "GET", "/admin/jobs?search=ann&dead_letter=false&sort=name", nil)
+	},
+	"prioritiseJob": func(r *replay) { r.yes(r.root, "PATCH", "/admin/jobs/"+r.job(1), map[string]any{"priority": 7}) },
+	"terminateJob": func(r *replay) {
+		r.yes(r.root, "POST", "/admin/jobs/"+r.job(1)+"/terminate", map[string]any{"reason": "a complaint"})
+		r.no(r.root, "POST", "/admin/jobs/"+r.cancelled()+"/terminate", nil, collections.CodeIllegalTransition)
+		r.no(r.root, "POST", "/admin/jobs/zzzzzzzzzzzzzzz/terminate", nil, collections.CodeNotFound)
+	},
+	"requeueJob": func(r *replay) {
+		r.retrying(r.root, func(job string) string { return "/admin/jobs/" + job + "/requeue" })
+	},
+	"systemHealth": func(r *replay) { r.yes(r.root, "GET", "/admin/system-health", nil) },
+	"listAgents": func(r *replay) {
+		r.agent()
+		r.yes(r.root, "GET", "/admin/agents", nil)
+	},
+	"drainAgent":   func(r *replay) { r.yes(r.root, "POST", "/admin/agents/"+r.agent()+"/drain", nil) },
+	"undrainAgent": func(r *replay) { r.yes(r.root, "POST", "/admin/agents/"+r.agent()+"/undrain", nil) },
+	"removeAgent": func(r *replay) {
+		id := r.agent()
+		r.yes(r.root, "DELETE", "/admin/agents/"+id, nil)
+		r.no(r.root, "DELETE", "/admin/agents/"+id, nil, collections.CodeNotFound)
+	},
+}
+
 var replayPolicy = map[string]func(*replay){
 	"listBlocklist": func(r *replay) { r.yes(r.root, "GET", "/admin/blocklist", nil) },
 	"blockInfohash": func(r *replay) {

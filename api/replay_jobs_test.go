@@ -113,16 +113,7 @@ var replayJobs = map[string]func(*replay){
 		r.no(r.ann, "POST", "/jobs/"+id+"/cancel", nil, collections.CodeIllegalTransition)
 		r.cancelled()
 	},
-	"retryJob": func(r *replay) {
-		id := r.cancelled()
-		retry := "/jobs/" + id + "/retry"
-		r.refusals(func(code collections.Code) { r.no(r.ann, "POST", retry, nil, code) })
-		other := r.torrentJob()
-		r.no(r.ann, "POST", retry, nil, collections.CodeDuplicateJob)
-		r.no(r.ann, "POST", "/jobs/"+other+"/retry", nil, collections.CodeIllegalTransition)
-		r.yes(r.ann, "POST", "/jobs/"+other+"/cancel", nil)
-		r.yes(r.ann, "POST", retry, nil)
-	},
+	"retryJob": func(r *replay) { r.retrying(r.ann, func(job string) string { return "/jobs/" + job + "/retry" }) },
 	"selectFiles": func(r *replay) {
 		r.plan(nil)
 		choose := "/jobs/" + r.torrentJob("select_files", "true") + "/select"
@@ -146,6 +137,19 @@ var replayJobs = map[string]func(*replay){
 			r.t.Error(got)
 		}
 	},
+}
+
+// agent makes one known that nobody can reach, and answers its id.
+func (r *replay) agent() string { return r.enrolled(r.dispatching(), "far") }
+
+func (r *replay) retrying(by *browser, path func(job string) string) {
+	id := r.cancelled()
+	r.refusals(func(code collections.Code) { r.no(by, "POST", path(id), nil, code) })
+	other := r.torrentJob()
+	r.no(by, "POST", path(id), nil, collections.CodeDuplicateJob)
+	r.no(by, "POST", path(other), nil, collections.CodeIllegalTransition)
+	r.yes(r.ann, "POST", "/jobs/"+other+"/cancel", nil)
+	r.yes(by, "POST", path(id), nil)
 }
 
 // finish ends a job beside the application.

@@ -23,7 +23,7 @@ type replay struct {
 }
 
 // replays exercises every operation of openapi.yaml: at least one success and each of its x-failures.
-var replays = merged(replaySystem, replayAccounts, replaySessions, replayJobs, replayFiles, replayUsage, replayAdmin, replayPolicy)
+var replays = merged(replaySystem, replayAccounts, replaySessions, replayJobs, replayFiles, replayUsage, replayAdmin, replayFleet, replayPolicy)
 
 func merged(groups ...map[string]func(*replay)) map[string]func(*replay) {
 	all := map[string]func(*replay){}
