@@ -3,6 +3,8 @@ package progress
 import (
 	"encoding/json"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,20 +27,24 @@ const AccessKey = "longshoreAccess"
 
 // right is what the database says of a session, key or superuser that is good now.
 type right struct {
-	ID       string                  `db:"id"`
-	Role     string                  `db:"role"`
-	TokenKey string                  `db:"token_key"`
-	Scopes   types.JSONArray[string] `db:"scopes"` // of a key
+	ID       string `db:"id"`
+	Role     string `db:"role"`
+	TokenKey string `db:"token_key"`
+	Scopes   string `db:"scopes"` // of a key, in JSON
+}
+
+func (r right) has(scope collections.Scope) bool {
+	return strings.Contains(r.Scopes, strconv.Quote(string(scope)))
 }
 
 func (r right) admin(key bool) bool {
-	return r.Role == string(collections.RoleAdmin) && (!key || slices.Contains(r.Scopes, string(collections.ScopeAdmin)))
+	return r.Role == string(collections.RoleAdmin) && (!key || r.has(collections.ScopeAdmin))
 }
 
 // allows says whether a connection that was given to h may go on.
 func (r right) allows(h holder) bool {
 	key := h.access.KeyID != ""
-	mayRead := !key || slices.Contains(r.Scopes, string(collections.ScopeRead))
+	mayRead := !key || r.has(collections.ScopeRead)
 	return mayRead && r.TokenKey == h.tokenKey && r.admin(key) == h.admin
 }
 
@@ -62,26 +68,35 @@ func (b *Board) CheckAccess(accounts ...string) {
 }
 
 func findRights(app core.App, held map[*client]holder) (map[string]right, error) {
-	ids := make([]string, 0, len(held))
+	sessions, keys, superusers := []string{}, []string{}, []string{}
 	for _, h := range held {
-		ids = append(ids, h.proof())
-	}
-	list, err := json.Marshal(ids)
-	if err != nil {
-		return nil, err
+		switch {
+		case h.access.SessionID != "":
+			sessions = append(sessions, h.proof())
+		case h.access.KeyID != "":
+			keys = append(keys, h.proof())
+		default:
+			superusers = append(superusers, h.proof())
+		}
 	}
 	var rows []right
-	err = app.DB().NewQuery(`SELECT s.id, u.role, u.tokenKey AS token_key, '[]' AS scopes FROM sessions s JOIN users u ON u.id = s.user_id
-			WHERE s.id IN (SELECT value FROM json_each({:ids})) AND s.expires_at > {:now} AND NOT u.disabled
+	err := app.DB().NewQuery(`SELECT s.id, u.role, u.tokenKey AS token_key, '' AS scopes FROM sessions s JOIN users u ON u.id = s.user_id
+			WHERE s.id IN (SELECT value FROM json_each({:sessions})) AND s.expires_at > {:now} AND NOT u.disabled
 		UNION ALL SELECT k.id, u.role, u.tokenKey, k.scopes FROM api_keys k JOIN users u ON u.id = k.user_id
-			WHERE k.id IN (SELECT value FROM json_each({:ids})) AND (k.expires_at = '' OR k.expires_at > {:now}) AND NOT u.disabled
-		UNION ALL SELECT id, '', tokenKey, '[]' FROM _superusers WHERE id IN (SELECT value FROM json_each({:ids}))`).
-		Bind(dbx.Params{"ids": string(list), "now": types.NowDateTime().String()}).All(&rows)
+			WHERE k.id IN (SELECT value FROM json_each({:keys})) AND (k.expires_at = '' OR k.expires_at > {:now}) AND NOT u.disabled
+		UNION ALL SELECT id, '', tokenKey, '' FROM _superusers WHERE id IN (SELECT value FROM json_each({:superusers}))`).
+		Bind(dbx.Params{"sessions": list(sessions), "keys": list(keys), "superusers": list(superusers), "now": types.NowDateTime().String()}).All(&rows)
 	rights := make(map[string]right, len(rows))
 	for _, r := range rows {
 		rights[r.ID] = r
 	}
 	return rights, err
+}
+
+// list writes ids for json_each.
+func list(ids []string) string {
+	b, _ := json.Marshal(ids) // strings
+	return string(b)
 }
 
 // proof answers the id of what must be good for the connection to go on.
