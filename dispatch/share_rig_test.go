@@ -137,7 +137,7 @@ type shared struct {
 	other         *core.Record // owner of the second
 }
 
-const sharedLarge = 20 << 20
+const sharedLarge = 8<<20 + 4096 // two parts
 
 // newShared has file 0 stored, a part of file 1 recorded, and file 2 not begun.
 func newShared(t *testing.T, r *rig) *shared {

@@ -33,7 +33,7 @@ func TestAStoredTorrentNeedsNoAgent(t *testing.T) {
 	r := newRig(t)
 	a := r.newAgent(false)
 	a.report()
-	m := genuine(t, "t", testFile{"a", 1000}, testFile{"b", 9 << 20}, testFile{"empty", 0})
+	m := genuine(t, "t", testFile{"a", 1000}, testFile{"b", 8<<20 + 1}, testFile{"empty", 0})
 	first := r.complete(a, r.user, m, nil)
 	a.slots = 0
 	a.report()
@@ -94,7 +94,7 @@ func TestAJobThatWantsMoreRunsForTheRestAfterwards(t *testing.T) {
 	r := newRig(t)
 	a := r.newAgent(false)
 	a.report()
-	m := genuine(t, "t", testFile{"a", 1000}, testFile{"b", 2000}, testFile{"c", 9 << 20})
+	m := genuine(t, "t", testFile{"a", 1000}, testFile{"b", 2000}, testFile{"c", 8<<20 + 1})
 	first := r.addTorrent(r.user, m, []int{0, 1})
 	start := a.started(1)
 	b := r.newAgent(false)
@@ -213,7 +213,7 @@ func TestWhoLearnsTheFilesLaterWaits(t *testing.T) {
 
 func TestAWaitingJobShowsItsOwnFilesArrive(t *testing.T) {
 	s := newShared(t, newRig(t))
-	const stored = 1000 + 8<<20
+	const stored = 1000 + sharedLarge - 8<<20
 	s.until("the second shows what came", func() bool {
 		p, _ := s.board.Get(s.second.Id)
 		return p.StoredBytes == stored && p.Status == collections.StatusQueued && p.SizeBytes == s.second.GetInt64("size_bytes")
