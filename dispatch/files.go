@@ -152,13 +152,31 @@ func (a *addition) insert(tx core.App, files []collections.MetaFile) error {
 	if there, err := r.count(tx, a.job.Id); err != nil || there == len(files) {
 		return err
 	}
-	if err := a.insertRows(tx, files); err != nil {
+	objects, err := a.objects(tx, files, r)
+	if err != nil {
 		return err
 	}
+	if err := a.insertRows(tx, files, objects); err != nil {
+		return err
+	}
+	return tellComplete(tx, a.job.Id, r)
+}
+
+// objects answers those of the files that the job wants by file index, none while it may have none.
+func (a *addition) objects(tx core.App, files []collections.MetaFile, r indexRange) (map[int]objectRow, error) {
 	if may, err := mayHaveFiles(tx, a.job.Id); err != nil || !may {
-		return err
+		return nil, err
 	}
-	return attach(tx, a.job, a.torrent, a.scope, r)
+	if err := makeObjects(tx, a.torrent.Id, a.scope, a.wanted(files)); err != nil {
+		return nil, err
+	}
+	rows, err := all[objectRow](tx, `SELECT id, file_index, state FROM objects WHERE torrent_id = {:torrent} AND scope = {:scope} AND state != 'deleting'
+		AND file_index BETWEEN {:from} AND {:upto}`, dbx.Params{"torrent": a.torrent.Id, "scope": a.scope, "from": r.from, "upto": r.upto})
+	objects := make(map[int]objectRow, len(rows))
+	for _, row := range rows {
+		objects[row.Index] = row
+	}
+	return objects, err
 }
 
 func isLive(tx core.App, jobID string) (bool, error) {
@@ -171,14 +189,37 @@ func isLive(tx core.App, jobID string) (bool, error) {
 	return !row.Status.Terminal(), err
 }
 
-func (a *addition) insertRows(tx core.App, files []collections.MetaFile) error {
-	rows := tx.NonconcurrentDB().NewQuery(`INSERT INTO files (id, job_id, user_id, file_index, path, size_bytes, mime_type, selected, revision, created_at, updated_at)
-		VALUES ({:id}, {:job}, {:user}, {:index}, {:path}, {:size}, {:mime}, {:selected}, 1, {:now}, {:now}) ON CONFLICT (job_id, file_index) DO NOTHING`).Prepare()
-	defer func() { _ = rows.Close() }()
+func (a *addition) wanted(files []collections.MetaFile) []bareFile {
+	var wanted []bareFile
 	for _, f := range files {
+		if selected(a.selection, f.Index) {
+			wanted = append(wanted, bareFile{f.Index, f.Size})
+		}
+	}
+	return wanted
+}
+
+type objectRow struct {
+	ID    string                  `db:"id"`
+	Index int                     `db:"file_index"`
+	State collections.ObjectState `db:"state"`
+}
+
+func (a *addition) insertRows(tx core.App, files []collections.MetaFile, objects map[int]objectRow) error {
+	rows := tx.NonconcurrentDB().NewQuery(`INSERT INTO files
+		(id, job_id, user_id, object_id, file_index, path, size_bytes, mime_type, selected, is_complete, revision, created_at, updated_at)
+		VALUES ({:id}, {:job}, {:user}, {:object}, {:index}, {:path}, {:size}, {:mime}, {:selected}, {:complete}, 1, {:now}, {:now})
+		ON CONFLICT (job_id, file_index) DO NOTHING`).Prepare()
+	defer func() { _ = rows.Close() }()
+	owner, at := a.job.GetString("user_id"), now()
+	for _, f := range files {
+		chosen, object := selected(a.selection, f.Index), objectRow{}
+		if chosen {
+			object = objects[f.Index]
+		}
 		_, err := rows.Bind(dbx.Params{
-			"id": core.GenerateDefaultRandomId(), "job": a.job.Id, "user": a.job.GetString("user_id"), "index": f.Index, "path": f.Path,
-			"size": f.Size, "mime": collections.MimeType(f.Path), "selected": selected(a.selection, f.Index), "now": now(),
+			"id": core.GenerateDefaultRandomId(), "job": a.job.Id, "user": owner, "object": object.ID, "index": f.Index, "path": f.Path,
+			"size": f.Size, "mime": collections.MimeType(f.Path), "selected": chosen, "complete": object.State == collections.ObjectStored, "now": at,
 		}).Execute()
 		if err != nil {
 			return err

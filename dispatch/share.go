@@ -1,6 +1,8 @@
 package dispatch
 
 import (
+	"encoding/json"
+
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 
@@ -29,75 +31,82 @@ func (r indexRange) count(tx core.App, jobID string) (int, error) {
 	return row.Files, err
 }
 
-const (
-	// bare is true of a file that is to have an object and has none.
-	bare = `selected = TRUE AND is_complete = FALSE AND object_id = '' AND removed_at = ''`
-
-	// makeObjects: an object that is being removed is not in the way of a new one, and nobody gets it.
-	makeObjects = `INSERT INTO objects (id, torrent_id, file_index, scope, size_bytes, state, created_at, updated_at)
-		SELECT substr(lower(hex(randomblob(8))), 1, 15), {:torrent}, file_index, {:scope}, size_bytes, 'uploading', {:now}, {:now} FROM files
-		WHERE job_id = {:job} AND file_index BETWEEN {:from} AND {:upto} AND ` + bare + `
-		ON CONFLICT (torrent_id, file_index, scope) WHERE state != 'deleting' DO NOTHING`
-	takeObjects = `UPDATE files SET (object_id, is_complete) = (SELECT o.id, o.state = 'stored' FROM objects o
-			WHERE o.torrent_id = {:torrent} AND o.file_index = files.file_index AND o.scope = {:scope} AND o.state != 'deleting'), revision = revision + 1
-		WHERE job_id = {:job} AND file_index BETWEEN {:from} AND {:upto} AND ` + bare + ` RETURNING file_index, is_complete`
-)
-
-// attach gives the files of a range that need one their object: an existing one, or a new one. Files of stored
-// objects are complete at once. It must run inside the transaction that says that the files are wanted.
-func attach(tx core.App, job, torrent *core.Record, scope string, r indexRange) error {
-	params := dbx.Params{"job": job.Id, "torrent": torrent.Id, "scope": scope, "from": r.from, "upto": r.upto, "now": now()}
-	if _, err := exec(tx, makeObjects, params); err != nil {
-		return err
-	}
-	taken, err := all[struct {
-		Index    int  `db:"file_index"`
-		Complete bool `db:"is_complete"`
-	}](tx, takeObjects, params)
-	if err != nil {
-		return err
-	}
-	var complete []int
-	for _, f := range taken {
-		if f.Complete {
-			complete = append(complete, f.Index)
-		}
-	}
-	if len(complete) == 0 {
-		return nil
-	}
-	return hooks.AddEvent(tx, job.Id, collections.EventFile, map[string]any{"files": complete})
+// bareFile is a file that is to have an object and has none.
+type bareFile struct {
+	Index int   `db:"file_index" json:"index"`
+	Size  int64 `db:"size_bytes" json:"size"`
 }
 
-// attachChosen does so for all files of a job that lack their object, once it may have them.
+// makeObjects makes the objects of a torrent's files that are not there. One that is being removed is not in the way of a new
+// one, and nobody gets it.
+func makeObjects(tx core.App, torrentID, scope string, files []bareFile) error {
+	list, err := json.Marshal(files)
+	if err != nil || len(files) == 0 {
+		return err
+	}
+	_, err = exec(tx, `INSERT INTO objects (id, torrent_id, file_index, scope, size_bytes, state, created_at, updated_at)
+		SELECT substr(lower(hex(randomblob(8))), 1, 15), {:torrent}, value ->> 'index', {:scope}, value ->> 'size', 'uploading', {:now}, {:now} FROM json_each({:files})
+		WHERE TRUE ON CONFLICT (torrent_id, file_index, scope) WHERE state != 'deleting' DO NOTHING`,
+		dbx.Params{"torrent": torrentID, "scope": scope, "files": string(list), "now": now()})
+	return err
+}
+
+// tellComplete writes the event of files in a range that were stored before they were the job's.
+func tellComplete(tx core.App, jobID string, r indexRange) error {
+	rows, err := all[bareFile](tx, `SELECT file_index, size_bytes FROM files WHERE job_id = {:job} AND file_index BETWEEN {:from} AND {:upto} AND is_complete = TRUE
+		ORDER BY file_index`, dbx.Params{"job": jobID, "from": r.from, "upto": r.upto})
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	indexes := make([]int, len(rows))
+	for i, row := range rows {
+		indexes[i] = row.Index
+	}
+	return hooks.AddEvent(tx, jobID, collections.EventFile, map[string]any{"files": indexes})
+}
+
+// attachChosen gives those files of a job their object that were made, or chosen, before it might have them.
 func attachChosen(app core.App, job, torrent *core.Record) error {
 	scope, err := scopeOf(app, job, torrent)
 	for more := err == nil; more; {
-		var r indexRange
-		if r, more, err = bareFiles(app, job.Id); err != nil || !more {
+		var files []bareFile
+		if files, err = bareFiles(app, job.Id); err != nil || len(files) == 0 {
 			return err
 		}
 		err = hooks.InTransaction(app, func(tx core.App) (err error) {
 			if more, err = mayHaveFiles(tx, job.Id); err != nil || !more {
 				return err
 			}
-			return attach(tx, job, torrent, scope, r)
+			return attach(tx, job.Id, torrent.Id, scope, files)
 		})
 		more = more && err == nil
 	}
 	return err
 }
 
-// bareFiles answers the next files without an object, as many as one transaction takes; false when there are none.
-func bareFiles(app core.App, jobID string) (indexRange, bool, error) {
-	row, err := one[struct {
-		From  int `db:"first"`
-		Upto  int `db:"last"`
-		Files int `db:"files"`
-	}](app, `SELECT COALESCE(MIN(file_index), 0) AS first, COALESCE(MAX(file_index), 0) AS last, COUNT(*) AS files FROM
-		(SELECT file_index FROM files WHERE job_id = {:job} AND `+bare+` ORDER BY file_index LIMIT {:limit})`,
+const bare = `selected = TRUE AND is_complete = FALSE AND object_id = '' AND removed_at = ''`
+
+// bareFiles answers the next files without an object, as many as one transaction takes.
+func bareFiles(app core.App, jobID string) ([]bareFile, error) {
+	return all[bareFile](app, `SELECT file_index, size_bytes FROM files WHERE job_id = {:job} AND `+bare+` ORDER BY file_index LIMIT {:limit}`,
 		dbx.Params{"job": jobID, "limit": collections.FileRowsPerTx})
-	return indexRange{row.From, row.Upto}, row.Files > 0, err
+}
+
+// attach gives files in rising order their object: an existing one, or a new one. Files of stored objects are complete at once. It
+// must run inside the transaction that says that the job may have them.
+func attach(tx core.App, jobID, torrentID, scope string, files []bareFile) error {
+	if err := makeObjects(tx, torrentID, scope, files); err != nil {
+		return err
+	}
+	r := indexRange{files[0].Index, files[len(files)-1].Index}
+	_, err := exec(tx, `UPDATE files SET (object_id, is_complete) = (SELECT o.id, o.state = 'stored' FROM objects o
+			WHERE o.torrent_id = {:torrent} AND o.file_index = files.file_index AND o.scope = {:scope} AND o.state != 'deleting'), revision = revision + 1
+		WHERE job_id = {:job} AND file_index BETWEEN {:from} AND {:upto} AND `+bare,
+		dbx.Params{"job": jobID, "torrent": torrentID, "scope": scope, "from": r.from, "upto": r.upto})
+	if err != nil {
+		return err
+	}
+	return tellComplete(tx, jobID, r)
 }
 
 // mayHaveFiles says whether a job's files are to have objects: it has not ended, what it wants is chosen and counted. Before, a
