@@ -6,6 +6,7 @@ import (
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/longshore-project/longshore/collections"
 	"github.com/longshore-project/longshore/hooks"
@@ -74,9 +75,16 @@ func (d *Dispatcher) fillAwaiting() {
 	}
 }
 
+var filling singleflight.Group // by job
+
 // FillFiles makes the rows that a job with a torrent lacks, and the objects that its selected files lack: those of a large one
-// are made in transactions of FileRowsPerTx, and a crash may come between two of them.
+// are made in transactions of FileRowsPerTx, and a crash may come between two of them. Who asks while it does so waits for it.
 func FillFiles(app core.App, job *core.Record) error {
+	_, err, _ := filling.Do(job.Id, func() (any, error) { return nil, fillFiles(app, job) })
+	return err
+}
+
+func fillFiles(app core.App, job *core.Record) error {
 	torrent, err := app.FindRecordById("torrents", job.GetString("torrent_id"))
 	if err != nil {
 		return err

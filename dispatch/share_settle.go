@@ -122,6 +122,9 @@ func (d *Dispatcher) settle(jobID string) (*core.Record, error) {
 
 // reserve has a job count what it wants, and only then gives it its files: errStale when it may not have them.
 func (d *Dispatcher) reserve(job *core.Record) error {
+	if !hooks.Unreserved(job) {
+		return nil // FillFiles gave them
+	}
 	if err := d.mayRun(job); err != nil {
 		return err
 	}
