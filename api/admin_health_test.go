@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/longshore-project/longshore/api/wire"
 	"github.com/longshore-project/longshore/collections"
@@ -115,17 +116,23 @@ func BenchmarkAdmin(b *testing.B) {
 func (s *server) manyJobs(n, users int) {
 	s.t.Helper()
 	statuses := []string{"completed", "completed", "completed", "failed", "cancelled", "queued", "queued", "paused"}
-	for i := range n {
-		status, at := statuses[i%len(statuses)], dbTime(time.Now().Add(-time.Duration(n-i)*time.Second))
-		row := dbx.Params{
-			"id": fmt.Sprintf("job%012d", i), "user_id": fmt.Sprintf("user%011d", i%users), "infohash": fmt.Sprintf("%040d", i), "name": fmt.Sprint("name ", i),
-			"status": status, "desired": "run", "created_at": at, "updated_at": at, "dead_letter": status == "failed" && i%100 == 3, "magnet_uri": magnet(i),
+	err := s.app.RunInTransaction(func(tx core.App) error {
+		for i := range n {
+			status, at := statuses[i%len(statuses)], dbTime(time.Now().Add(-time.Duration(n-i)*time.Second))
+			row := dbx.Params{
+				"id": fmt.Sprintf("job%012d", i), "user_id": fmt.Sprintf("user%011d", i%users), "infohash": fmt.Sprintf("%040d", i), "name": fmt.Sprint("name ", i),
+				"status": status, "desired": "run", "created_at": at, "updated_at": at, "dead_letter": status == "failed" && i%100 == 3, "magnet_uri": magnet(i),
+			}
+			if status == "completed" || status == "failed" {
+				row["completed_at"] = at
+			}
+			if _, err := tx.NonconcurrentDB().Insert("jobs", row).Execute(); err != nil {
+				return err
+			}
 		}
-		if status == "completed" || status == "failed" {
-			row["completed_at"] = at
-		}
-		if _, err := s.app.NonconcurrentDB().Insert("jobs", row).Execute(); err != nil {
-			s.t.Fatal(err)
-		}
+		return nil
+	})
+	if err != nil {
+		s.t.Fatal(err)
 	}
 }

@@ -179,8 +179,9 @@ func widenJobs(app core.App) error {
 	}
 	return index(app, "jobs", map[string]string{
 		"idx_jobs_turn":      "(user_id, priority DESC, created_at, id, next_attempt_at, engine) WHERE status = 'queued' AND desired = 'run' AND waits_for = ''",
-		"idx_jobs_line":      "(created_at) WHERE status = 'queued' AND desired = 'run' AND waits_for = ''",
 		"idx_jobs_newest":    "(created_at, id)",
+		"idx_jobs_states":    "(status, created_at, id)",
+		"idx_jobs_due":       "(next_attempt_at) WHERE status = 'queued'", // instead of idx_jobs_queue
 		"idx_jobs_completed": "(completed_at, status)",
 		"idx_jobs_dead":      "(created_at, id) WHERE dead_letter = TRUE",
 		"idx_jobs_agent":     "(agent_id, status) WHERE agent_id != ''",
@@ -221,6 +222,7 @@ func indexLists(app core.App) error {
 		return err
 	}
 	jobs.RemoveIndex("idx_jobs_user")
+	jobs.RemoveIndex("idx_jobs_queue")
 	jobs.AddIndex("idx_jobs_created", false, "user_id, created_at, id", "")
 	jobs.AddIndex("idx_jobs_updated", false, "user_id, updated_at, id", "")
 	jobs.AddIndex("idx_jobs_name", false, "user_id, name COLLATE NOCASE, id", "")
