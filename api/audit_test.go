@@ -67,6 +67,16 @@ func ofJob(method, rest string, body any, state map[string]any) mutation {
 	}
 }
 
+// ofAgent answers an admin's request about a new agent.
+func ofAgent(method, rest string, state map[string]any) mutation {
+	return func(w *auditWorld) func() answer {
+		agent := core.NewRecord(w.collection("agents"))
+		agent.Load(state)
+		must(w.t, w.app.Save(agent))
+		return func() answer { return w.root.call(method, "/admin/agents/"+agent.Id+rest, nil) }
+	}
+}
+
 var goldPlan = map[string]any{
 	"name": "gold", "max_jobs": nil, "max_storage_gb": nil, "max_file_size_mb": nil, "bandwidth_gb": nil, "retention_days": nil, "slots": nil,
 	"metadata_minutes": nil, "stall_minutes": nil,
@@ -218,6 +228,22 @@ var mutations = map[string]mutation{
 		id := w.root.block(strings.Repeat("b2", 20)).Id
 		return func() answer { return w.root.call("DELETE", "/admin/blocklist/"+id, nil) }
 	},
+	"PATCH /admin/jobs/{id}": func(w *auditWorld) func() answer {
+		id := w.job()
+		return func() answer { return w.root.call("PATCH", "/admin/jobs/"+id, map[string]any{"priority": 5}) }
+	},
+	"POST /admin/jobs/{id}/terminate": func(w *auditWorld) func() answer {
+		id := w.job()
+		return func() answer { return w.root.call("POST", "/admin/jobs/"+id+"/terminate", nil) }
+	},
+	"POST /admin/jobs/{id}/requeue": func(w *auditWorld) func() answer {
+		id := w.job()
+		w.set(id, map[string]any{"status": "failed", "dead_letter": true})
+		return func() answer { return w.root.call("POST", "/admin/jobs/"+id+"/requeue", nil) }
+	},
+	"DELETE /admin/agents/{id}":       ofAgent("DELETE", "", nil),
+	"POST /admin/agents/{id}/drain":   ofAgent("POST", "/drain", nil),
+	"POST /admin/agents/{id}/undrain": ofAgent("POST", "/undrain", map[string]any{"draining": true}),
 	"POST /admin/schedules/{name}/run": func(w *auditWorld) func() answer {
 		must(w.t, w.api.Schedule.Add("probe", "@every 1h", func(context.Context) error { return nil }))
 		w.t.(*testing.T).Cleanup(w.api.Schedule.Stop)
