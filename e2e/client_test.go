@@ -22,10 +22,11 @@ const (
 
 // client is a signed-in user of the HTTP API.
 type client struct {
-	t    testing.TB
-	url  string
-	http *http.Client
-	csrf string
+	t     testing.TB
+	email string
+	url   string
+	http  *http.Client
+	csrf  string
 }
 
 type job struct {
@@ -50,10 +51,12 @@ type node struct {
 }
 
 // signIn makes the user by the command line and signs in.
-func signIn(t testing.TB, s *server) *client {
+func signIn(t testing.TB, s *server) *client { return signInAs(t, s, email) }
+
+func signInAs(t testing.TB, s *server, email string) *client {
 	t.Helper()
 	s.command(t, password+"\n", "user", "upsert", email, "--plan", "unlimited")
-	c := &client{t: t, url: s.url}
+	c := &client{t: t, email: email, url: s.url}
 	c.login()
 	return c
 }
@@ -65,7 +68,7 @@ func (c *client) login() {
 	var out struct {
 		CSRF string `json:"csrf_token"`
 	}
-	c.mustJSON("POST", "/auth/login", map[string]string{"email": email, "password": password}, 200, &out)
+	c.mustJSON("POST", "/auth/login", map[string]string{"email": c.email, "password": password}, 200, &out)
 	c.csrf = out.CSRF
 	c.acceptPolicy()
 }

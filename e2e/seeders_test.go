@@ -78,23 +78,47 @@ func seedTransmission(t testing.TB, p *enginetest.Payload, tracker string) {
 	})
 }
 
-func seedAria2(t testing.TB, p *enginetest.Payload, tracker string) {
-	rpc := freeAddr(t)
-	start(t, "aria2c", nil, "aria2c", "--no-conf", "--dir="+p.Dir(), "--enable-dht=false", "--enable-dht6=false", "--bt-enable-lpd=false",
+func seedAria2(t testing.TB, p *enginetest.Payload, tracker string) { startAria2(t, p, tracker) }
+
+// aria2 is a running aria2 that seeds one torrent.
+type aria2 struct {
+	*process
+	rpc string
+}
+
+func startAria2(t testing.TB, p *enginetest.Payload, tracker string, options ...string) *aria2 {
+	a := &aria2{rpc: freeAddr(t)}
+	a.process = start(t, "aria2c", nil, "aria2c", append(options, "--no-conf", "--dir="+p.Dir(), "--enable-dht=false", "--enable-dht6=false", "--bt-enable-lpd=false",
 		"--listen-port="+portOf(freeAddr(t)), "--seed-ratio=0", "--check-integrity=true", "--interface=127.0.0.1", "--allow-overwrite=true",
-		"--enable-rpc", "--rpc-listen-port="+portOf(rpc), "--summary-interval=0", writeMetainfo(t, p.WithTrackers(tracker)))
+		"--enable-rpc", "--rpc-listen-port="+portOf(a.rpc), "--summary-interval=0", writeMetainfo(t, p.WithTrackers(tracker)))...)
 	eventually(t, "aria2 seeds", 60*time.Second, func() error {
-		resp, err := http.Get("http://" + rpc + "/jsonrpc?method=aria2.tellActive&id=1")
-		if err != nil {
-			return err
-		}
-		defer resp.Body.Close()
-		b, _ := io.ReadAll(resp.Body)
-		if !bytes.Contains(b, []byte(`"seeder":"true"`)) {
-			return fmt.Errorf("%s", b)
+		if state, err := a.state(); err != nil || state.Seeder != "true" {
+			return fmt.Errorf("%+v %w", state, err)
 		}
 		return nil
 	})
+	return a
+}
+
+// aria2State is what aria2 tells of its torrent (aria2.tellActive).
+type aria2State struct {
+	Seeder   string `json:"seeder"`
+	Uploaded int64  `json:"uploadLength,string"` // bytes to peers
+}
+
+func (a *aria2) state() (aria2State, error) {
+	resp, err := http.Get("http://" + a.rpc + "/jsonrpc?method=aria2.tellActive&id=1")
+	if err != nil {
+		return aria2State{}, err
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		Result []aria2State `json:"result"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || len(answer.Result) != 1 {
+		return aria2State{}, fmt.Errorf("%d torrents are active: %w", len(answer.Result), err)
+	}
+	return answer.Result[0], nil
 }
 
 // qbittorrentConfig allows several connections per address: the tracker tells qBittorrent of itself
