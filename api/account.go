@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
@@ -43,7 +42,7 @@ func (a *API) checkOwnPassword(e *core.RequestEvent, field, password string) err
 func current(tx core.App, user *core.Record) (*core.Record, error) {
 	fresh, err := tx.FindRecordById("users", user.Id)
 	if err != nil || fresh.GetString("password:hash") != user.GetString("password:hash") || fresh.GetBool("disabled") {
-		return nil, &collections.Error{Code: collections.CodeUnauthorized, Message: "Sign in first.", Cause: err}
+		return nil, signInFirst(err)
 	}
 	return fresh, nil
 }
@@ -86,7 +85,7 @@ func (a *API) deleteAccount(e *core.RequestEvent) error {
 	if err != nil {
 		return err
 	}
-	e.SetCookie(a.sessionCookie("", -time.Second))
+	a.clearCookie(e)
 	return e.NoContent(http.StatusNoContent)
 }
 

@@ -53,14 +53,23 @@ func (a *API) loadBrowser(e *core.RequestEvent) {
 	if s == nil {
 		return
 	}
-	user, err := e.App.FindRecordById("users", s.UserID)
-	if err != nil || user.GetBool("disabled") {
+	user := findEnabled(e.App, s.UserID)
+	if user == nil {
 		return
 	}
 	a.touch(e, s)
 	e.Auth = user
 	e.Set(sessionEvent, s)
 	e.Set(progress.AccessKey, progress.Access{SessionID: s.ID, Admin: role(e) == collections.RoleAdmin})
+}
+
+// findEnabled answers a user who is not disabled, else nil.
+func findEnabled(app core.App, id string) *core.Record {
+	user, err := app.FindRecordById("users", id)
+	if err != nil || user.GetBool("disabled") {
+		return nil
+	}
+	return user
 }
 
 func sessionOf(e *core.RequestEvent) *session {
@@ -86,10 +95,44 @@ func (a *API) require(rt route) *hook.Handler[*core.RequestEvent] {
 	}
 }
 
+// requireStill asks again when the body is there. Whoever is to lose access could otherwise begin requests, keep their
+// bodies back for minutes, and end them after session, key, role or password are gone.
+func (a *API) requireStill(rt route) *hook.Handler[*core.RequestEvent] {
+	return &hook.Handler[*core.RequestEvent]{
+		Id:       "longshoreRequireStill",
+		Priority: apis.DefaultBodyLimitMiddlewarePriority + 3,
+		Func: func(e *core.RequestEvent) error {
+			if rt.who == anyone || isSafe(rt.method) || e.Request.ContentLength == 0 {
+				return e.Next()
+			}
+			a.identifyAgain(e)
+			if err := a.judge(e, rt); err != nil {
+				return err
+			}
+			return e.Next()
+		},
+	}
+}
+
+// identifyAgain makes the user as it is now the request's, nobody when it may not act any more.
+func (a *API) identifyAgain(e *core.RequestEvent) {
+	e.Auth = nil
+	if k := keyOf(e); k != nil {
+		if k, user := a.findKey(e.App, k.Hash); k != nil {
+			e.Auth = user
+			e.Set(keyEvent, k)
+		}
+		return
+	}
+	if s := a.findSession(e); s != nil {
+		e.Auth = findEnabled(e.App, s.UserID)
+	}
+}
+
 // judge answers why the caller may not use a route.
 func (a *API) judge(e *core.RequestEvent, rt route) error {
 	if e.Auth == nil {
-		return collections.Errorf(collections.CodeUnauthorized, "Sign in first.")
+		return signInFirst(nil)
 	}
 	s, key := sessionOf(e), keyOf(e)
 	if s == nil && key == nil {
@@ -106,6 +149,10 @@ func (a *API) judge(e *core.RequestEvent, rt route) error {
 		return collections.Errorf(collections.CodeForbidden, "Only admins may do this.")
 	}
 	return a.checkAUP(e, rt)
+}
+
+func signInFirst(cause error) error {
+	return &collections.Error{Code: collections.CodeUnauthorized, Message: "Sign in first.", Cause: cause}
 }
 
 func (a *API) checkCSRF(e *core.RequestEvent, s *session) error {

@@ -41,6 +41,11 @@ func (a *API) createJob(e *core.RequestEvent) error {
 	if err != nil {
 		return err
 	}
+	if isForm(e.Request) { // whose body has been read only now
+		if a.identifyAgain(e); e.Auth == nil {
+			return signInFirst(nil)
+		}
+	}
 	s.owner, s.key = e.Auth.Id, e.Request.Header.Get(idempotencyHeader)
 	s.requestID = e.Request.Header.Get(requestIDHeader)
 	job, err := s.earlier(e.App)

@@ -28,6 +28,7 @@ const (
 type apiKey struct {
 	ID        string                  `db:"id"`
 	UserID    string                  `db:"user_id"`
+	Hash      string                  `db:"key_hash"`
 	Scopes    types.JSONArray[string] `db:"scopes"`
 	ExpiresAt types.DateTime          `db:"expires_at"`
 	LastUsed  types.DateTime          `db:"last_used_at"`
@@ -52,13 +53,8 @@ func keyOf(e *core.RequestEvent) *apiKey {
 
 // loadKey makes the key's owner the request's user. It never tells why a key is refused.
 func (a *API) loadKey(e *core.RequestEvent, key string) {
-	k := a.findKey(e.App, key)
+	k, user := a.findKey(e.App, hashToken(key))
 	if k == nil {
-		e.Set(refusalEvent, collections.Errorf(collections.CodeUnauthorized, "This API key is not valid, or not any more."))
-		return
-	}
-	user, err := e.App.FindRecordById("users", k.UserID)
-	if err != nil || user.GetBool("disabled") {
 		e.Set(refusalEvent, collections.Errorf(collections.CodeUnauthorized, "This API key is not valid, or not any more."))
 		return
 	}
@@ -68,14 +64,19 @@ func (a *API) loadKey(e *core.RequestEvent, key string) {
 	e.Set(progress.AccessKey, progress.Access{KeyID: k.ID, Admin: k.has(collections.ScopeAdmin) && role(e) == collections.RoleAdmin})
 }
 
-func (a *API) findKey(app core.App, key string) *apiKey {
+// findKey answers a key that is good now, and its owner.
+func (a *API) findKey(app core.App, hash string) (*apiKey, *core.Record) {
 	var k apiKey
-	err := app.DB().Select("id", "user_id", "scopes", "expires_at", "last_used_at").From("api_keys").
-		Where(dbx.HashExp{"key_hash": hashToken(key)}).One(&k)
+	err := app.DB().Select("id", "user_id", "key_hash", "scopes", "expires_at", "last_used_at").From("api_keys").
+		Where(dbx.HashExp{"key_hash": hash}).One(&k)
 	if err != nil || !k.ExpiresAt.IsZero() && !k.ExpiresAt.Time().After(a.Now()) {
-		return nil
+		return nil, nil
 	}
-	return &k
+	user := findEnabled(app, k.UserID)
+	if user == nil {
+		return nil, nil
+	}
+	return &k, user
 }
 
 // noteUse is coarse: a busy key does not write at every request.

@@ -84,6 +84,9 @@ func (a *API) createKey(e *core.RequestEvent) error {
 		return err
 	}
 	err = hooks.InTransaction(e.App, func(tx core.App) error {
+		if _, err := tx.FindRecordById("sessions", sessionOf(e).ID); err != nil { // a key must not outlive the session's end
+			return signInFirst(err)
+		}
 		n, err := tx.CountRecords("api_keys", dbx.HashExp{"user_id": e.Auth.Id})
 		if err != nil {
 			return err

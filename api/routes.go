@@ -48,7 +48,7 @@ func (a *API) mount(r *router.Router[*core.RequestEvent]) {
 	v1 := r.Group(prefix)
 	v1.Bind(a.validate())
 	for _, rt := range a.routes() {
-		v1.Route(rt.method, rt.path, rt.do).Bind(bodyLimit(rt.limit), a.require(rt))
+		v1.Route(rt.method, rt.path, rt.do).Bind(bodyLimit(rt.limit), a.require(rt), a.requireStill(rt))
 	}
 	r.GET("/healthz", a.healthz).Bind(apis.SkipSuccessActivityLog())
 	r.GET("/readyz", a.readyz).Bind(apis.SkipSuccessActivityLog())

@@ -48,6 +48,9 @@ func (a *API) openSession(e *core.RequestEvent, user *core.Record) (*session, er
 	}
 	before := a.findSession(e)
 	err = hooks.InTransaction(e.App, func(tx core.App) error {
+		if _, err := current(tx, user); err != nil { // while the password was checked it may have changed
+			return err
+		}
 		if before != nil {
 			if _, err := tx.NonconcurrentDB().Delete("sessions", dbx.HashExp{"id": before.ID}).Execute(); err != nil {
 				return err

@@ -35,6 +35,13 @@ func TestTheFirstAdminsSuperuserFollows(t *testing.T) {
 			token := s.token(b.user.ID, collections.TokenReset, email, time.Hour)
 			s.browser().call("POST", "/auth/reset/confirm", map[string]string{"token": token, "password": newPassword}).want(s.t, 204, "")
 		}, email, newPassword, email, hookstest.Password},
+		"a change while a request that knows the old password is on its way": {func(s *server, b *browser) {
+			other := b.again().patient()
+			other.call("PATCH", "/auth/account", map[string]bool{"mails_off": true}, late(func() {
+				b.call("POST", "/auth/password", map[string]string{"current_password": hookstest.Password, "new_password": newPassword}).want(s.t, 204, "")
+			}))
+			b.call("GET", "/auth/session", nil).want(s.t, 200, "")
+		}, email, newPassword, email, hookstest.Password},
 		"a command": {func(s *server, b *browser) {
 			if _, err := UpsertUser(s.app, email, newPassword, "", ""); err != nil {
 				s.t.Fatal(err)

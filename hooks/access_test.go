@@ -47,6 +47,51 @@ func TestAccessEndsWithAChangeOfTheUser(t *testing.T) {
 	}
 }
 
+func TestAnOldRecordSavedLateChangesNoPassword(t *testing.T) {
+	app := hookstest.NewApp(t)
+	hooks.Bind(app)
+	ann := hookstest.MustCreateUser(t, app, "ann@example.com", collections.RoleAdmin)
+	superuser := makeSuperuser(t, app, ann)
+	old, err := app.FindRecordById("users", ann.Id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ann.SetPassword("another long one")
+	if err := app.Save(ann); err != nil {
+		t.Fatal(err)
+	}
+	giveAccess(t, app, ann)
+	old.Set("mails_off", true)
+	old.IgnoreUnchangedFields(true)
+	if err := app.Save(old); err != nil {
+		t.Fatal(err)
+	}
+	wantAccess(t, app, ann, 2, 1)
+	if superuser, err = app.FindRecordById(core.CollectionNameSuperusers, superuser.Id); err != nil || !superuser.ValidatePassword("another long one") {
+		t.Errorf("the superuser has the old password again: %v", err)
+	}
+}
+
+// makeSuperuser makes the superuser that follows an admin.
+func makeSuperuser(t *testing.T, app core.App, admin *core.Record) *core.Record {
+	t.Helper()
+	superusers, err := app.FindCollectionByNameOrId(core.CollectionNameSuperusers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	superuser := core.NewRecord(superusers)
+	superuser.SetEmail(admin.Email())
+	superuser.SetPassword(hookstest.Password)
+	if err := app.Save(superuser); err != nil {
+		t.Fatal(err)
+	}
+	admin.Set("superuser_id", superuser.Id)
+	if err := app.Save(admin); err != nil {
+		t.Fatal(err)
+	}
+	return superuser
+}
+
 func TestDeletedUserLeavesNoAccess(t *testing.T) {
 	app := hookstest.NewApp(t)
 	hooks.Bind(app)

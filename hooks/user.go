@@ -22,40 +22,53 @@ func judgePassword(e *core.RecordEvent) error {
 	return e.Next()
 }
 
+// storedUser is what the database has. A record that is saved may be older, and save only what was changed in it.
 type storedUser struct {
-	Email       string `db:"email"`
-	Password    string `db:"password"` // its hash
-	SuperuserID string `db:"superuser_id"`
-	Disabled    bool   `db:"disabled"`
+	ID          string           `db:"id"`
+	Email       string           `db:"email"`
+	Password    string           `db:"password"` // its hash
+	TokenKey    string           `db:"tokenKey"`
+	Role        collections.Role `db:"role"`
+	SuperuserID string           `db:"superuser_id"`
+	Disabled    bool             `db:"disabled"`
+}
+
+func findStored(tx core.App, id string) (u storedUser, err error) {
+	err = tx.NonconcurrentDB().Select("id", "email", "password", "tokenKey", "role", "superuser_id", "disabled").From("users").
+		Where(dbx.HashExp{"id": id}).One(&u)
+	return u, err
 }
 
 // updateUser does in the transaction of the change what follows from another password or address: who was signed in by
 // the old one is so no longer, and links that were mailed are worth nothing.
 func updateUser(e *core.RecordEvent) error {
-	var was storedUser
-	err := e.App.ConcurrentDB().Select("email", "password", "superuser_id", "disabled").From("users").Where(dbx.HashExp{"id": e.Record.Id}).One(&was)
+	was, err := findStored(e.App, e.Record.Id)
 	if err != nil {
 		return err
 	}
 	if err := e.Next(); err != nil {
 		return err
 	}
-	if e.Record.GetBool("disabled") && !was.Disabled {
-		if err := EndAccess(context.Background(), e.App, e.Record.Id); err != nil {
-			return err
-		}
-	}
-	if e.Record.GetString("password:hash") != was.Password {
-		if err := EndAccess(e.Context, e.App, e.Record.Id); err != nil {
-			return err
-		}
-	} else if e.Record.Email() == was.Email {
-		return followSuperuser(e.Context, e.App, e.Record, was)
-	}
-	if err := dropLinks(e.App, e.Record.Id); err != nil {
+	is, err := findStored(e.App, e.Record.Id)
+	if err != nil {
 		return err
 	}
-	return followSuperuser(e.Context, e.App, e.Record, was)
+	if is.Disabled && !was.Disabled {
+		if err := EndAccess(context.Background(), e.App, is.ID); err != nil {
+			return err
+		}
+	}
+	if is.Password != was.Password {
+		if err := EndAccess(e.Context, e.App, is.ID); err != nil {
+			return err
+		}
+	}
+	if is.Password != was.Password || is.Email != was.Email {
+		if err := dropLinks(e.App, is.ID); err != nil {
+			return err
+		}
+	}
+	return followSuperuser(e.Context, e.App, was, is)
 }
 
 // dropLinks makes the tokens of a user worthless, those that are still to be mailed too.
@@ -67,19 +80,18 @@ func dropLinks(tx core.App, userID string) error {
 // followSuperuser keeps the superuser that was made with an admin (users.superuser_id) in step with it: one password
 // and one address open the app and the dashboard, and who is no admin any more has neither. By SQL, because PocketBase
 // keeps the last superuser, and the old password of somebody who left must not stay good.
-func followSuperuser(ctx context.Context, tx core.App, user *core.Record, was storedUser) error {
+func followSuperuser(ctx context.Context, tx core.App, was, is storedUser) error {
 	if was.SuperuserID == "" {
 		return nil
 	}
-	params := dbx.Params{"id": was.SuperuserID, "user": user.Id}
-	if collections.Role(user.GetString("role")) != collections.RoleAdmin || user.GetBool("disabled") {
+	params := dbx.Params{"id": was.SuperuserID, "user": is.ID, "password": is.Password, "email": is.Email, "key": is.TokenKey}
+	if is.Role != collections.RoleAdmin || is.Disabled {
 		if err := endSuperuser(ctx, tx, was.SuperuserID); err != nil {
 			return err
 		}
 		return execAll(tx, params, `UPDATE users SET superuser_id = '' WHERE id = {:user}`)
 	}
-	params["password"], params["email"], params["key"] = user.GetString("password:hash"), user.Email(), user.TokenKey()
-	if params["password"] == was.Password && params["email"] == was.Email {
+	if is.Password == was.Password && is.Email == was.Email {
 		return nil
 	}
 	err := execAll(tx, params, `UPDATE _superusers SET password = {:password}, tokenKey = {:key} WHERE id = {:id}`,
@@ -87,7 +99,7 @@ func followSuperuser(ctx context.Context, tx core.App, user *core.Record, was st
 	if err != nil {
 		return err
 	}
-	return Audit(ctx, tx, "_superusers.update", core.CollectionNameSuperusers, was.SuperuserID, map[string]any{"follows": user.Id})
+	return Audit(ctx, tx, "_superusers.update", core.CollectionNameSuperusers, was.SuperuserID, map[string]any{"follows": is.ID})
 }
 
 // endSuperuser removes the superuser that belongs to an admin who is one no longer. There may be none.
