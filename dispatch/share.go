@@ -51,9 +51,9 @@ func makeObjects(tx core.App, torrentID, scope string, files []bareFile) error {
 	return err
 }
 
-// tellComplete writes the event of files in a range that were stored before they were the job's.
+// tellComplete tells of files in a range that were stored before they were the job's.
 func tellComplete(tx core.App, jobID string, r indexRange) error {
-	rows, err := all[bareFile](tx, `SELECT file_index, size_bytes FROM files WHERE job_id = {:job} AND file_index BETWEEN {:from} AND {:upto} AND is_complete = TRUE
+	rows, err := all[storedFile](tx, `SELECT id, job_id, user_id, file_index FROM files WHERE job_id = {:job} AND file_index BETWEEN {:from} AND {:upto} AND is_complete = TRUE
 		ORDER BY file_index`, dbx.Params{"job": jobID, "from": r.from, "upto": r.upto})
 	if err != nil || len(rows) == 0 {
 		return err
@@ -62,6 +62,7 @@ func tellComplete(tx core.App, jobID string, r indexRange) error {
 	for i, row := range rows {
 		indexes[i] = row.Index
 	}
+	hooks.FilesCompleted(tx, jobID, fileIDs(rows))
 	return hooks.AddEvent(tx, jobID, collections.EventFile, map[string]any{"files": indexes})
 }
 

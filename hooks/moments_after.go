@@ -17,17 +17,21 @@ func noteStatus(tx core.App, job *core.Record, from collections.Status) {
 	if m.JobStatus.Length() == 0 {
 		return
 	}
-	revision, to, info := job.GetInt64("revision"), collections.Status(job.GetString("status")), tx.TxInfo()
-	m.after.settle(job.Id, revision, info)
+	revision, to := job.GetInt64("revision"), collections.Status(job.GetString("status"))
+	m.after.settle(job.Id, revision, tx.TxInfo())
 	if from == to {
 		return
 	}
 	event := &JobStatusEvent{App: m.app, Job: job.Clone(), From: from, To: to}
-	held, ok := m.after.hold(job.Id, revision, info, func() {
-		m.failed("JobStatus", job.Id, m.JobStatus.Trigger(event))
-	})
+	m.hold(tx, job.Id, revision, func() { m.failed("JobStatus", job.Id, m.JobStatus.Trigger(event)) })
+}
+
+// hold has something told after the commit of tx.
+func (m *Moments) hold(tx core.App, jobID string, revision int64, tell func()) {
+	info := tx.TxInfo()
+	held, ok := m.after.hold(jobID, revision, info, tell)
 	if !ok {
-		m.lost(job.Id)
+		m.lost(jobID)
 		return
 	}
 	info.OnComplete(func(err error) error {
@@ -36,19 +40,22 @@ func noteStatus(tx core.App, job *core.Record, from collections.Status) {
 	})
 }
 
-// FilesCompleted tells the FileComplete moment of files of a job, after the transaction in which they became complete.
+// FilesCompleted tells the FileComplete moment of files of a job that became complete, after the commit when app is in a
+// transaction, else at once. What is not complete by then is not told.
 func FilesCompleted(app core.App, jobID string, fileIDs []string) {
 	m := MomentsOf(app)
 	if m.FileComplete.Length() == 0 || len(fileIDs) == 0 {
 		return
 	}
-	ok := m.after.add(jobID, func() { m.failed("FileComplete", jobID, m.tellFiles(jobID, fileIDs)) })
-	if !ok {
+	tell := func() { m.failed("FileComplete", jobID, m.tellFiles(jobID, fileIDs)) }
+	if app.IsTransactional() {
+		m.hold(app, jobID, 0, tell)
+	} else if !m.after.add(jobID, tell) {
 		m.lost(jobID)
 	}
 }
 
-// tellFiles tells of those files that are still there.
+// tellFiles tells of those files that are complete and still there.
 func (m *Moments) tellFiles(jobID string, ids []string) error {
 	job, err := m.app.FindRecordById("jobs", jobID)
 	if err != nil {
@@ -75,7 +82,7 @@ func (m *Moments) files(ids []string) ([]MomentFile, error) {
 		in[i] = id
 	}
 	var files []MomentFile
-	err := m.app.DB().Select("id", "path", "size_bytes").From("files").Where(dbx.HashExp{"id": in}).OrderBy("file_index").All(&files)
+	err := m.app.DB().Select("id", "path", "size_bytes").From("files").Where(dbx.HashExp{"id": in, "is_complete": true}).OrderBy("file_index").All(&files)
 	return files, err
 }
 

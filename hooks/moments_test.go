@@ -232,17 +232,41 @@ func TestCompletedFilesAreToldInTheirOrder(t *testing.T) {
 	var ids []string
 	for i := range 3 {
 		file := core.NewRecord(files)
-		file.Load(map[string]any{"job_id": job.Id, "user_id": user.Id, "file_index": i, "path": fmt.Sprintf("file %d", i), "size_bytes": 10 * i})
+		file.Load(map[string]any{"job_id": job.Id, "user_id": user.Id, "file_index": i, "path": fmt.Sprintf("file %d", i), "size_bytes": 10 * i, "is_complete": i != 1})
 		if err := app.Save(file); err != nil {
 			t.Fatal(err)
 		}
 		ids = append(ids, file.Id)
 	}
 	slices.Reverse(ids)
-	hooks.FilesCompleted(app, job.Id, append(ids, "gone"))
+	undo := errors.New("undo")
+	err = hooks.InTransaction(app, func(tx core.App) error {
+		hooks.FilesCompleted(tx, job.Id, ids)
+		return undo
+	})
+	if !errors.Is(err, undo) {
+		t.Fatal(err)
+	}
+	drain(t, app)
+	if len(paths) > 0 {
+		t.Errorf("heard %v of a transaction that was rolled back", paths)
+	}
+	err = hooks.InTransaction(app, func(tx core.App) error {
+		hooks.FilesCompleted(tx, job.Id, append(ids, "gone"))
+		if _, err := hooks.ChangeJob(tx, job.Id, setStatus(collections.StatusDownloading)); err != nil {
+			return err
+		}
+		if len(paths) > 0 {
+			t.Errorf("heard %v before the commit", paths)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	hooks.FilesCompleted(app, "nosuchjob", ids)
 	drain(t, app)
-	want := fmt.Sprintf("[%[1]s file 0 0 %[1]s file 1 10 %[1]s file 2 20]", job.Id)
+	want := fmt.Sprintf("[%[1]s file 0 0 %[1]s file 2 20]", job.Id)
 	if got := fmt.Sprint(paths); got != want {
 		t.Errorf("heard %s, want %s", got, want)
 	}

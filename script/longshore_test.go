@@ -73,7 +73,7 @@ func TestOnFileComplete(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := core.NewRecord(files)
-	file.Load(map[string]any{"job_id": job.Id, "user_id": r.user.Id, "path": "a/b.txt", "size_bytes": 7})
+	file.Load(map[string]any{"job_id": job.Id, "user_id": r.user.Id, "path": "a/b.txt", "size_bytes": 7, "is_complete": true})
 	if err := r.app.Save(file); err != nil {
 		t.Fatal(err)
 	}
