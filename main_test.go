@@ -62,7 +62,7 @@ func TestExitCodes(t *testing.T) {
 func TestWrongSettings(t *testing.T) {
 	for _, setting := range []string{
 		"LONGSHORE_LINK_TTL=8760h", "LONGSHORE_LINK_TTL=soon", "LONGSHORE_PUBLIC_URL=example.com", "LONGSHORE_PUBLIC_URL=http://example.com/below",
-		"LONGSHORE_STORAGE=tape", "LONGSHORE_AGENT=maybe", "LONGSHORE_REGISTRATION=maybe",
+		"LONGSHORE_STORAGE=tape", "LONGSHORE_AGENT=maybe", "LONGSHORE_HOOKS_DIR=/no/such/folder", "LONGSHORE_SCRIPT_DECIDE_LIMIT=1ms", "LONGSHORE_SCRIPT_TELL_LIMIT=long", "LONGSHORE_REGISTRATION=maybe",
 		"LONGSHORE_TRUSTED_PROXIES=proxy.example", "LONGSHORE_TRUSTED_PROXIES=10.0.0.0/8,10.0.0.0/99",
 		"LONGSHORE_TURNSTILE_SITE_KEY=x", "LONGSHORE_TURNSTILE_SECRET_KEY=x",
 	} {
@@ -74,6 +74,49 @@ func TestWrongSettings(t *testing.T) {
 			name, _, _ := strings.Cut(setting, "=")
 			if cmd.ProcessState.ExitCode() != exitWrongUse {
 				t.Errorf("%s: %v: %s", name, err, out)
+			}
+		})
+	}
+}
+
+func TestServeDoesNotStartWithABrokenScript(t *testing.T) {
+	for name, text := range map[string]string{
+		"ours":         `onJobSubmit((e) => {`,
+		"PocketBase's": `onRecordUpdat((e) => {})`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd := longshore(t, "serve", "--http", "127.0.0.1:0", "--hooksDir", "rules")
+			rules := filepath.Join(cmd.Dir, "rules")
+			if err := os.Mkdir(rules, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(rules, "broken.pb.js"), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			out, _ := cmd.CombinedOutput()
+			if cmd.ProcessState.ExitCode() != exitWrongUse || !strings.Contains(string(out), "broken.pb.js") {
+				t.Errorf("exit code %d: %s", cmd.ProcessState.ExitCode(), out)
+			}
+		})
+	}
+}
+
+// TestOnlyServeRunsScripts leaves a script that no command could load.
+func TestOnlyServeRunsScripts(t *testing.T) {
+	for _, call := range []string{"doctor", "agents token", "migrate up"} {
+		t.Run(call, func(t *testing.T) {
+			t.Parallel()
+			cmd := longshore(t, strings.Fields(call)...)
+			hooks := filepath.Join(cmd.Dir, "pb_data", "pb_hooks")
+			if err := os.MkdirAll(hooks, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(hooks, "broken.pb.js"), []byte("throw 1"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%v: %s", err, out)
 			}
 		})
 	}

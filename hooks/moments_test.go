@@ -73,7 +73,7 @@ func TestStatusMoments(t *testing.T) {
 		}, ">queued@1"},
 		{"an illegal change", func(app core.App, id string) error {
 			if err := change(app, id, collections.StatusUploading); collections.CodeOf(err) != collections.CodeIllegalTransition {
-				return fmt.Errorf("answered %v", err)
+				return fmt.Errorf("answered %w", err)
 			}
 			return nil
 		}, ">queued@1"},
@@ -82,7 +82,7 @@ func TestStatusMoments(t *testing.T) {
 				return errors.Join(change(tx, id, collections.StatusDownloading), undo)
 			})
 			if !errors.Is(err, undo) {
-				return fmt.Errorf("answered %v", err)
+				return fmt.Errorf("answered %w", err)
 			}
 			return change(app, id, collections.StatusPaused)
 		}, ">queued@1 queued>paused@2"},

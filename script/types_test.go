@@ -1,6 +1,7 @@
 package script
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,7 +32,7 @@ func typed(t *testing.T, scripts map[string]string) (complaints string) {
 		args = append(args, path)
 	}
 	out, err := exec.CommandContext(t.Context(), "node", args...).CombinedOutput()
-	if _, complained := err.(*exec.ExitError); err != nil && !complained {
+	if _, complained := errors.AsType[*exec.ExitError](err); err != nil && !complained {
 		t.Fatal(err)
 	}
 	if strings.Contains(string(out), "Cannot find module") {

@@ -60,15 +60,16 @@ type webhooks struct {
 	cancel   context.CancelFunc
 	queue    []*webhook
 	pending  int // in queue, with a worker, or between two tries
+	resting  int // between two tries
 	workers  int
 	stopping bool
-	none     *sync.Cond // pending has become 0
+	fewer    *sync.Cond // pending has become less
 }
 
 func newWebhooks(cfg Config) *webhooks {
 	w := &webhooks{client: webhookClient(cfg.AllowPrivate), logger: cfg.Logger, interval: webhookInterval}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
-	w.none = sync.NewCond(&w.mu)
+	w.fewer = sync.NewCond(&w.mu)
 	return w
 }
 
@@ -145,22 +146,22 @@ func (w *webhooks) after(hook *webhook, err error) {
 		w.forget()
 		return
 	}
-	time.AfterFunc(hook.waits.NextBackOff(), func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if w.stopping {
-			w.logger.Error("a webhook was not taken before the end", "script", hook.script, "host", hook.target.Host, "delivery", hook.id)
-			w.forget()
-			return
-		}
+	w.resting++
+	time.AfterFunc(hook.waits.NextBackOff(), func() { w.again(hook) })
+}
+
+func (w *webhooks) again(hook *webhook) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.stopping {
+		w.resting--
 		w.enqueue(hook)
-	})
+	}
 }
 
 func (w *webhooks) forget() {
-	if w.pending--; w.pending == 0 {
-		w.none.Broadcast()
-	}
+	w.pending--
+	w.fewer.Broadcast()
 }
 
 // refusedWebhook is an answer that another try would not change.
@@ -202,7 +203,7 @@ func withoutURL(err error) error {
 	return err
 }
 
-// stop sends what is queued until ctx ends, gives up what waits for another try, and answers how many are left.
+// stop sends what is queued until ctx ends, does not wait for further tries, and answers how many are left.
 func (w *webhooks) stop(ctx context.Context) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -211,10 +212,10 @@ func (w *webhooks) stop(ctx context.Context) int {
 	defer context.AfterFunc(ctx, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.none.Broadcast()
+		w.fewer.Broadcast()
 	})()
-	for w.pending > 0 && ctx.Err() == nil {
-		w.none.Wait()
+	for w.pending > w.resting && ctx.Err() == nil {
+		w.fewer.Wait()
 	}
 	return w.pending
 }

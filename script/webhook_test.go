@@ -214,3 +214,22 @@ func TestTheEndSendsWhatWaits(t *testing.T) {
 		t.Errorf("%d were sent", n)
 	}
 }
+
+func TestTheEndDoesNotWaitForAnotherTry(t *testing.T) {
+	server := newReceiver(t, 503)
+	r := load(t, notifying(server.URL, `{}`, ""))
+	r.scripts.webhooks.interval = time.Hour
+	r.says(t)
+	eventually(t, func() error {
+		if n := len(server.deliveries()); n != 1 {
+			return fmt.Errorf("%d deliveries", n)
+		}
+		return nil
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	r.scripts.Stop(ctx)
+	if ctx.Err() != nil || !strings.Contains(r.log.String(), "webhooks=1") {
+		t.Errorf("the log says %s", r.log)
+	}
+}
