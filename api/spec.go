@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -31,7 +32,8 @@ type spec struct {
 	router routers.Router
 }
 
-func loadSpec() (*spec, error) {
+// loadSpec reads the description that is built in. It is never changed.
+var loadSpec = sync.OnceValues(func() (*spec, error) {
 	doc, err := openapi3.NewLoader().LoadFromData(openAPI)
 	if err != nil {
 		return nil, err
@@ -42,7 +44,7 @@ func loadSpec() (*spec, error) {
 	}
 	json, err := doc.MarshalJSON()
 	return &spec{doc: doc, json: json, router: router}, err
-}
+})
 
 func (a *API) openapi(e *core.RequestEvent) error {
 	return e.Blob(http.StatusOK, "application/json", a.spec.json)
