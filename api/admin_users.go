@@ -89,7 +89,7 @@ func (a *API) answerUser(e *core.RequestEvent, status int, user *core.Record) er
 func (a *API) adminUserOf(app core.App, r *core.Record) (wire.AdminUser, error) {
 	u := wire.AdminUser{
 		Id: r.Id, Email: r.Email(), Role: wire.Role(r.GetString("role")), EmailVerified: r.Verified(), Disabled: r.GetBool("disabled"),
-		CreatedAt: r.GetDateTime("created_at").Time(),
+		CreatedAt: timeOf(r, "created_at"),
 	}
 	assigned, err := hooks.AssignmentAt(app, r.Id, a.Now())
 	if err != nil {

@@ -57,7 +57,7 @@ func (a *API) listInvites(e *core.RequestEvent) error {
 func (a *API) inviteOf(r *core.Record) wire.Invite {
 	return wire.Invite{
 		Id: r.Id, Email: r.GetString("email"), Plan: r.GetString("plan"), Note: r.GetString("note"), State: a.inviteState(r),
-		CreatedBy: r.GetString("created_by"), CreatedAt: r.GetDateTime("created_at").Time(),
+		CreatedBy: r.GetString("created_by"), CreatedAt: timeOf(r, "created_at"),
 		ExpiresAt: optionalTime(r.GetDateTime("expires_at").Time()), UsedAt: optionalTime(r.GetDateTime("used_at").Time()), UsedBy: r.GetString("used_by"),
 	}
 }

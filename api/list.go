@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
@@ -138,6 +139,11 @@ func findByID(app core.App, collection, id, otherwise string) (*core.Record, err
 		return nil, collections.Errorf(collections.CodeNotFound, "%s", otherwise)
 	}
 	return r, err
+}
+
+// timeOf answers a time of a record as the database keeps it, also of one that was just made.
+func timeOf(r *core.Record, column string) time.Time {
+	return r.GetDateTime(column).Time().UTC().Truncate(time.Millisecond)
 }
 
 // envelope answers the page of these items. Without total it has -1.

@@ -1,14 +1,18 @@
 package api
 
 import (
+	"bytes"
 	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -42,8 +46,8 @@ var loadSpec = sync.OnceValues(func() (*spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	json, err := doc.MarshalJSON()
-	return &spec{doc: doc, json: json, router: router}, err
+	encoded, err := doc.MarshalJSON()
+	return &spec{doc: doc, json: encoded, router: router}, err
 })
 
 func (a *API) openapi(e *core.RequestEvent) error {
@@ -69,7 +73,10 @@ func (s *spec) check(r *http.Request) error {
 	if err != nil {
 		return collections.Errorf(collections.CodeNotFound, "There is nothing here.")
 	}
-	if err := unknownQuery(route.Operation, r); err != nil {
+	if err := errorsOf(
+		func() error { return checkQuery(route.Operation, r) },
+		func() error { return checkText(r) },
+	); err != nil {
 		return err
 	}
 	err = openapi3filter.ValidateRequest(r.Context(), &openapi3filter.RequestValidationInput{
@@ -91,12 +98,37 @@ func takesForms(op *openapi3.Operation) bool {
 	return op.RequestBody != nil && op.RequestBody.Value.Content["multipart/form-data"] != nil
 }
 
-func unknownQuery(op *openapi3.Operation, r *http.Request) error {
-	for name := range r.URL.Query() {
+// checkQuery refuses of an address what the description does not know: the library lets it pass.
+func checkQuery(op *openapi3.Operation, r *http.Request) error {
+	if !utf8.ValidString(r.URL.Path) {
+		return invalid("path", "The path is no text in UTF-8.")
+	}
+	for name, values := range r.URL.Query() {
 		known := slices.ContainsFunc(op.Parameters, func(p *openapi3.ParameterRef) bool { return p.Value.In == "query" && p.Value.Name == name })
 		if !known {
-			return invalid(name, fmt.Sprintf("There is no parameter %q here.", name))
+			return invalid(toValid(name), fmt.Sprintf("There is no parameter %q here.", toValid(name)))
 		}
+		if !utf8.ValidString(strings.Join(values, "")) {
+			return invalid(name, "This is no text in UTF-8.")
+		}
+	}
+	return nil
+}
+
+// checkText refuses a body of JSON that is none as a whole (RFC 8259, 8.1): readers take what is wrong in it for a
+// replacement character, and do not look behind the first value. It is read before anything is built of it.
+func checkText(r *http.Request) error {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != "application/json" || r.Body == nil {
+		return nil
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if len(body) > 0 && !(utf8.Valid(body) && json.Valid(body)) {
+		return invalid("body", "This is no JSON in UTF-8.")
 	}
 	return nil
 }

@@ -100,32 +100,6 @@ func TestEveryRouteIsDescribedAndEveryDescriptionHasItsRoute(t *testing.T) {
 	}
 }
 
-func TestDescriptionsNameTheWordsOfTheVocabulary(t *testing.T) {
-	spec, err := loadSpec()
-	if err != nil {
-		t.Fatal(err)
-	}
-	enum := func(schema string) (words []string) {
-		for _, v := range spec.doc.Components.Schemas[schema].Value.Enum {
-			words = append(words, v.(string))
-		}
-		return words
-	}
-	var statuses []string
-	for _, s := range collections.Statuses() {
-		statuses = append(statuses, string(s))
-	}
-	if got := enum("Status"); !slices.Equal(got, statuses) {
-		t.Errorf("Status is %v, the vocabulary has %v", got, statuses)
-	}
-	for _, word := range enum("ErrorCode") {
-		code := collections.Code(word)
-		if code != collections.CodeInternal && code.HTTPStatus() == http.StatusInternalServerError {
-			t.Errorf("the error code %q has no status of its own", word)
-		}
-	}
-}
-
 func TestEveryRouteNamesWhoMayUseIt(t *testing.T) {
 	s := newServer(t)
 	guest := s.browser()
