@@ -69,6 +69,7 @@ var roles = map[string]string{
 	"POST /api/v1/auth/verify-email":    forPersons,
 	"POST /api/v1/auth/password":        forPersons,
 	"POST /api/v1/auth/email":           forPersons,
+	"PATCH /api/v1/auth/account":        forPersons,
 	"DELETE /api/v1/auth/account":       forPersons,
 	"GET /api/v1/auth/sessions":         forPersons,
 	"DELETE /api/v1/auth/sessions":      forPersons,

@@ -11,6 +11,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/longshore-project/longshore/collections"
+	"github.com/longshore-project/longshore/hooks"
 	"github.com/longshore-project/longshore/schedule"
 )
 
@@ -18,6 +19,8 @@ import (
 var words = map[string][]string{
 	"Status":                asWords(collections.Statuses()),
 	"Job.desired":           asWords(collections.Wishes()),
+	"AdminJob.desired":      asWords(collections.Wishes()),
+	"AuditRow.actor_kind":   asWords([]hooks.ActorKind{hooks.ActorUser, hooks.ActorKey, hooks.ActorSuperuser, hooks.ActorNobody, hooks.ActorSystem}),
 	"JobEvent.event_type":   asWords(collections.EventTypes()),
 	"Role":                  asWords(collections.Roles()),
 	"Scope":                 asWords(collections.Scopes()),

@@ -75,6 +75,16 @@ var codeStatus = map[Code]int{
 	CodeUnavailable:     503,
 }
 
+// HTTPCodes lists the codes that cross the HTTP API. Each has a status of its own, but internal.
+func HTTPCodes() []Code {
+	return []Code{
+		CodeInvalidMagnet, CodeInvalidTorrent, CodeInvalidInput, CodeUnauthorized, CodeForbidden, CodeInfohashBlocked, CodeAUPRequired, CodeEmailUnverified,
+		CodeCSRFFailed, CodeCaptchaFailed, CodeQuotaJobs, CodeQuotaStorage, CodeQuotaFileSize, CodeQuotaBandwidth, CodeNotFound, CodeDuplicateJob,
+		CodeAttemptStale, CodeIllegalTransition, CodeFileIncomplete, CodePlanInUse, CodeRefusedByScript, CodeTooLarge, CodeUnknownHost, CodeRateLimited,
+		CodeUnavailable, CodeInternal,
+	}
+}
+
 // HTTPStatus answers the status that goes with the code; 500 for codes that have none.
 func (c Code) HTTPStatus() int {
 	if s, ok := codeStatus[c]; ok {

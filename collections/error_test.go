@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"testing"
 )
 
@@ -30,5 +31,16 @@ func TestCodesHaveTheStatusOfTheContract(t *testing.T) {
 		if got := code.HTTPStatus(); got != want {
 			t.Errorf("%s: %d", code, got)
 		}
+	}
+}
+
+func TestEveryCodeWithAStatusCrossesHTTP(t *testing.T) {
+	for code := range codeStatus {
+		if !slices.Contains(HTTPCodes(), code) {
+			t.Errorf("%s has a status, and is not among the codes that cross HTTP", code)
+		}
+	}
+	if got := len(HTTPCodes()); got != len(codeStatus)+1 {
+		t.Errorf("%d codes cross HTTP, %d have a status", got, len(codeStatus))
 	}
 }
