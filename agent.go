@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/longshore-project/longshore/agent"
+	"github.com/longshore-project/longshore/collections"
 	"github.com/longshore-project/longshore/plugins"
 )
 
@@ -106,5 +107,16 @@ func newLogger() *slog.Logger {
 	if strings.EqualFold(os.Getenv("LONGSHORE_LOG"), "debug") {
 		level = slog.LevelDebug
 	}
-	return slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	return slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: redactAttr}))
+}
+
+// redactAttr keeps secrets out of the log: errors of HTTP clients tell whole URLs, signatures and all.
+func redactAttr(_ []string, a slog.Attr) slog.Attr {
+	switch v := a.Value.Any().(type) {
+	case string:
+		a.Value = slog.StringValue(collections.Redact(v))
+	case error:
+		a.Value = slog.StringValue(collections.Redact(v.Error()))
+	}
+	return a
 }

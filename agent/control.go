@@ -78,6 +78,9 @@ func (c *control) send(ctx context.Context, method, path, contentType string, bo
 		return err
 	}
 	req.Header.Set("Content-Type", contentType)
+	if id := collections.RequestIDOf(ctx); id != "" {
+		req.Header.Set(collections.RequestIDHeader, id)
+	}
 	if c.identity != nil {
 		token, err := c.identity.sign(time.Now())
 		if err != nil {

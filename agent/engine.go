@@ -77,11 +77,13 @@ func (a *Agent) newHost(spec plugins.Spec) *host {
 	if spec.Logger == nil {
 		spec.Logger = a.log
 	}
-	return &host{
+	h := &host{
 		name: spec.Name, spec: spec, limits: a.limits, log: a.log.With("engine", spec.Name), changed: a.reports.hurry,
 		describe: plugins.Description{Name: spec.Name},
 		jobs:     map[*job]bool{}, torrents: map[string]*job{},
 	}
+	h.spec.Logger = slog.New(engineLog{spec.Logger.Handler(), h})
+	return h
 }
 
 // engine answers the host of the named engine, of the default for "", nil when there is none.

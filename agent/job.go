@@ -57,18 +57,23 @@ type failure struct {
 func (a *Agent) newJob(req collections.StartRequest, previous *job) *job {
 	j := &job{
 		agent: a, req: req, previous: previous,
-		log:    a.log.With("job", req.JobID, "attempt", req.Attempt, "request_id", req.RequestID),
 		inbox:  make(chan func(), 16),
 		ending: make(chan struct{}),
 		done:   make(chan struct{}),
 		magnet: &collections.Magnet{},
 	}
-	j.ctx, j.cancel = context.WithCancelCause(a.ctx)
+	j.log = slog.New(a.log.Handler().WithAttrs(j.names()))
+	j.ctx, j.cancel = context.WithCancelCause(collections.WithRequestID(a.ctx, req.RequestID))
 	j.upload = newUpload(a.limits.retry, req.URLs)
 	if !a.cfg.Link {
 		j.upload.link = linkOff
 	}
 	return j
+}
+
+// names says in the log what a line is about.
+func (j *job) names() []slog.Attr {
+	return []slog.Attr{slog.String("job", j.req.JobID), slog.Int64("attempt", j.req.Attempt), slog.String("request_id", j.req.RequestID)}
 }
 
 // run is the attempt's whole life.

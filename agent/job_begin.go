@@ -26,6 +26,7 @@ func (j *job) begin() {
 		j.fail(collections.CodeOf(err), err.Error(), true)
 		return
 	}
+	j.log.Info("the attempt begins", "infohash", j.req.Infohash, "engine", j.host.name)
 	j.torrent.down = time.Now()
 	j.host.attach(j)
 }

@@ -58,7 +58,7 @@ func (a *Agent) authenticated(next http.Handler) http.Handler {
 			err = a.identity.verify(token, time.Now())
 		}
 		if err != nil {
-			a.log.Warn("refused a request to the agent's API", "path", r.URL.Path, "error", err)
+			a.log.Warn("refused a request to the agent's API", "path", r.URL.Path, "request_id", r.Header.Get(collections.RequestIDHeader), "error", err)
 			writeError(w, collections.Errorf(collections.CodeUnauthorized, "The request carries no valid token of this agent's control plane."))
 			return
 		}

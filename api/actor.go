@@ -19,6 +19,7 @@ func (a *API) nameActor() *hook.Handler[*core.RequestEvent] {
 		Func: func(e *core.RequestEvent) error {
 			e.Request = e.Request.WithContext(hooks.WithActor(e.Request.Context(), actorOf(e)))
 			e.App = acting{e.App, e}
+			e.Set(apis.RequestEventKeyLogMeta, map[string]any{"request_id": e.Request.Header.Get(requestIDHeader)})
 			return e.Next()
 		},
 	}

@@ -74,6 +74,9 @@ func (a *API) accept(ctx context.Context, user *core.Record, s *submission) (job
 		job, err = s.store(ctx, tx, a.Now())
 		return err
 	})
+	if err == nil {
+		a.Logger.Info("a job was accepted", "job", job.Id, "infohash", job.GetString("infohash"), "request_id", s.requestID)
+	}
 	return job, err
 }
 

@@ -1,25 +1,32 @@
 package api
 
 import (
-	"regexp"
+	"bytes"
+	"encoding/json"
 
 	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/types"
+
+	"github.com/longshore-project/longshore/collections"
 )
 
-// secretInQuery is how PocketBase's dashboard sends its short-lived tokens for files and backups.
-var secretInQuery = regexp.MustCompile(`([?&]token=)[^&\s]+`)
-
-// redactLog keeps secrets out of PocketBase's request log, which stores every URL.
+// redactLog keeps secrets out of PocketBase's request log, which stores every URL, referer and error.
 func redactLog(e *core.ModelEvent) error {
-	if log, ok := e.Model.(*core.Log); ok {
-		log.Message = redact(log.Message)
-		for _, name := range []string{"url", "referer"} {
-			if s, ok := log.Data[name].(string); ok {
-				log.Data[name] = redact(s)
-			}
-		}
+	log, ok := e.Model.(*core.Log)
+	if !ok {
+		return e.Next()
 	}
+	log.Message = collections.Redact(log.Message)
+	var data bytes.Buffer
+	encoder := json.NewEncoder(&data)
+	encoder.SetEscapeHTML(false) // the & before a name in a query stays what it is
+	if err := encoder.Encode(log.Data); err != nil {
+		return err
+	}
+	var kept types.JSONMap[any]
+	if err := json.Unmarshal([]byte(collections.Redact(data.String())), &kept); err != nil {
+		return err
+	}
+	log.Data = kept
 	return e.Next()
 }
-
-func redact(s string) string { return secretInQuery.ReplaceAllString(s, "${1}***") }

@@ -46,6 +46,9 @@ func (d *Dispatcher) post(ctx context.Context, a *agent, path string, body any) 
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Content-Type", "application/json")
+	if id := collections.RequestIDOf(ctx); id != "" {
+		req.Header.Set(collections.RequestIDHeader, id)
+	}
 	resp, err := d.client.Do(req)
 	if err != nil {
 		return collections.Errorf(collections.CodeAgentLost, "The agent could not be reached: %w", err)

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"cmp"
+	"log/slog"
 	"errors"
 	"time"
 
@@ -17,6 +18,7 @@ type lease struct {
 	jobID, owner, infohash string
 	agentID, agentStart    string
 	attempt                int64
+	requestID              string // of the submission
 	status                 collections.Status
 	until                  time.Time
 	written                time.Time // the row's figures
@@ -37,10 +39,15 @@ func leaseOf(job *core.Record, until time.Time) *lease {
 	l := &lease{
 		jobID: job.Id, owner: job.GetString("user_id"), infohash: job.GetString("infohash"),
 		agentID: job.GetString("agent_id"), agentStart: job.GetString("agent_start"), attempt: job.GetInt64("attempt"),
-		until: until, knownDone: job.GetInt64("done_bytes"), knownStored: job.GetInt64("stored_bytes"),
+		requestID: job.GetString("request_id"), until: until, knownDone: job.GetInt64("done_bytes"), knownStored: job.GetInt64("stored_bytes"),
 	}
 	l.follow(job)
 	return l
+}
+
+// log says in every line which attempt it is about, and which request asked for the job.
+func (d *Dispatcher) log(l *lease) *slog.Logger {
+	return d.Logger.With("job", l.jobID, "attempt", l.attempt, "agent", l.agentID, "infohash", l.infohash, "request_id", l.requestID)
 }
 
 // follow takes over what a newer row says.

@@ -85,7 +85,7 @@ func (d *Dispatcher) endStanding(l *lease, code collections.Code, limit time.Dur
 		return d.leave(tx, job, why)
 	})
 	if err != nil && !isOver(err) {
-		d.Logger.Error("an attempt over its time could not be ended", "job", l.jobID, "error", err)
+		d.log(l).Error("an attempt over its time could not be ended", "error", err)
 	}
 }
 

@@ -80,6 +80,7 @@ func (d *Dispatcher) jobChanged(job *core.Record) {
 
 // leaseEnded tells browsers and the agent. Data that no attempt will want again is removed.
 func (d *Dispatcher) leaseEnded(l *lease, status collections.Status) {
+	d.log(l).Info("an attempt ended", "status", string(status))
 	if l.last.JobID != "" {
 		still := l.last
 		still.Status, still.At = status, d.Now()
@@ -122,9 +123,9 @@ func (d *Dispatcher) stopAttempt(l *lease, keepData bool) {
 		a.held[l.jobID] = true
 	}
 	d.work.Go(func() {
-		err := d.post(d.ctx, a, "/stop", collections.StopRequest{JobID: l.jobID, Attempt: l.attempt, KeepData: keepData})
+		err := d.post(collections.WithRequestID(d.ctx, l.requestID), a, "/stop", collections.StopRequest{JobID: l.jobID, Attempt: l.attempt, KeepData: keepData})
 		if err != nil {
-			d.Logger.Warn("an agent did not take a stop", "job", l.jobID, "agent", a.id, "error", err)
+			d.log(l).Warn("an agent did not take a stop", "error", err)
 		}
 		d.mu.Lock()
 		delete(a.stopping, l.jobID)

@@ -34,7 +34,7 @@ func (d *Dispatcher) place(a *agent, queued queuedJob) {
 		return
 	}
 	if err := d.start(a, job, info); err != nil && d.ctx.Err() == nil {
-		log.Warn("an agent did not start a job", "error", err)
+		log.Warn("an agent did not start a job", "attempt", job.GetInt64("attempt"), "request_id", job.GetString("request_id"), "error", err)
 		d.endAttempt(d.App, job.Id, job.GetInt64("attempt"), startFailure(err))
 	}
 }
@@ -163,6 +163,7 @@ func (d *Dispatcher) lend(a *agent, jobID string, metainfo bool) (*core.Record, 
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.leases[job.Id] = l
+	d.log(l).Info("a job was given to an agent", "status", string(l.status))
 	d.Board.Report(l.owner, l.last)
 	return job, nil
 }
@@ -195,14 +196,14 @@ func (d *Dispatcher) start(a *agent, job *core.Record, info *collections.Metainf
 		req.Private = info.Private
 		req.Metainfo = d.metainfoOf(job, info)
 	}
-	return d.post(d.ctx, a, "/start", req)
+	return d.post(collections.WithRequestID(d.ctx, req.RequestID), a, "/start", req)
 }
 
 // metainfoOf joins the torrent's info dictionary with this job's own trackers.
 func (d *Dispatcher) metainfoOf(job *core.Record, info *collections.Metainfo) []byte {
 	magnet, err := collections.ParseMagnet(job.GetString("magnet_uri"))
 	if err != nil {
-		d.Logger.Warn("a job's magnet cannot be read", "job", job.Id, "error", err)
+		d.Logger.Warn("a job's magnet cannot be read", "job", job.Id, "request_id", job.GetString("request_id"), "error", err)
 		magnet = &collections.Magnet{}
 	}
 	return collections.BuildMetainfo(info.InfoBytes, magnet.Trackers, magnet.Webseeds)

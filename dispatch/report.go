@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"time"
 
 	"github.com/pocketbase/dbx"
@@ -80,7 +81,7 @@ func (d *Dispatcher) write(tx core.App, a *agent, req *collections.ReportRequest
 		}
 		err := apart(tx, func() error { return d.writeEntry(tx, a, req.StartID, e) })
 		if err != nil {
-			d.Logger.Error("an entry of a report could not be written", "job", e.JobID, "agent", a.id, "error", err)
+			d.logEntry(e).Error("an entry of a report could not be written", "agent", a.id, "error", err)
 			e.changed, e.counted, e.parts = nil, false, recorded{misfit: true}
 		}
 	}
@@ -239,4 +240,11 @@ func (d *Dispatcher) setVerdict(l *lease, code collections.Code, message string)
 		d.Board.SetVerdict(l.owner, l.jobID, noVerdict)
 	}
 	l.standing = code != ""
+}
+
+func (d *Dispatcher) logEntry(e *entry) *slog.Logger {
+	if e.lease != nil {
+		return d.log(e.lease)
+	}
+	return d.Logger.With("job", e.JobID, "attempt", e.Attempt)
 }

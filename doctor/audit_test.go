@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,6 +67,12 @@ func TestAHoleInTheAuditIsFound(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestTheTablesThatAreAuditedAreThoseOfTheHooks(t *testing.T) {
+	if got := hooks.Audited(); !slices.Equal(got, audited) {
+		t.Errorf("the hooks audit %v", got)
 	}
 }
 

@@ -30,7 +30,7 @@ func (t *torrent) check(found []int) {
 		}
 		p := &t.store.pieces[i]
 		if err := p.check(); err != nil {
-			t.engine.logger.Warn("a piece found on disk could not be read", "job", t.id, "piece", i, "err", err)
+			t.engine.logger.Warn("a piece found on disk could not be read", "job", t.id, "piece", i, "error", err)
 		}
 		t.checked(i)
 	}

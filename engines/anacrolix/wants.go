@@ -85,7 +85,7 @@ func (t *torrent) setLevel(begin, end int, from, to lib.PiecePriority) {
 // spill frees memory that an unwanted piece holds. Where that fails it keeps it.
 func (t *torrent) spill(p *piece) {
 	if err := p.spill(); err != nil {
-		t.engine.logger.Warn("chunks of a piece that is wanted no more stay in memory", "job", t.id, "piece", p.index, "err", err)
+		t.engine.logger.Warn("chunks of a piece that is wanted no more stay in memory", "job", t.id, "piece", p.index, "error", err)
 	}
 }
 
