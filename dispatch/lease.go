@@ -2,8 +2,8 @@ package dispatch
 
 import (
 	"cmp"
-	"log/slog"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/pocketbase/dbx"
