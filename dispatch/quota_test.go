@@ -186,6 +186,30 @@ func TestAWaitingJobBeginsWhenThereIsRoom(t *testing.T) {
 	}
 }
 
+func TestAWaitingJobBeginsWhenTheLastOfManyFilesHasLeft(t *testing.T) {
+	const many = 2*collections.FileRowsPerTx + 1
+	r := newRig(t)
+	a := r.newAgent(false)
+	waits, kept, plan := starving(t, r, a)
+	_, err := r.app.NonconcurrentDB().NewQuery(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {:n})
+		INSERT INTO files (id, job_id, user_id, object_id, file_index, size_bytes, selected, is_complete)
+		SELECT 'many' || i, job_id, user_id, 'none' || i, i, 0, TRUE, TRUE FROM n, files WHERE job_id = {:job} AND file_index = 0`).
+		Bind(dbx.Params{"n": many, "job": kept.Id}).Execute()
+	r.must(err)
+	_, err = r.app.NonconcurrentDB().NewQuery(`UPDATE files SET size_bytes = CASE file_index WHEN {:last} THEN 500000000 ELSE 0 END WHERE job_id = {:job}`).
+		Bind(dbx.Params{"last": many - 1, "job": kept.Id}).Execute()
+	r.must(err)
+	plan.Set("retention_days", 1)
+	r.must(r.app.Save(plan))
+	for _, days := range []int{0, 4} {
+		_, err := hooks.RunRetention(t.Context(), r.app, time.Now().AddDate(0, 0, days))
+		r.must(err)
+	}
+	if start := a.started(2); start.JobID != waits.Id {
+		t.Errorf("started %+v", start)
+	}
+}
+
 func TestAWaitingJobSeesWhatAnotherProcessDoes(t *testing.T) {
 	r := newSweepingRig(t)
 	a := r.newAgent(false)

@@ -42,6 +42,9 @@ func (d *Dispatcher) finishRemovals() error {
 		if more, err = hooks.ContinueRemoval(d.App); err != nil {
 			return err
 		}
+		if more {
+			poke(d.wait.wake)
+		}
 	}
 	return nil
 }

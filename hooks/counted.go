@@ -51,7 +51,7 @@ func count(tx core.App, jobID string) (bytes int64, err error) {
 		return 0, execAll(tx, dbx.Params{"job": jobID}, `UPDATE jobs SET reserved_bytes = 0 WHERE id = {:job}`)
 	}
 	err = tx.NonconcurrentDB().NewQuery(`UPDATE jobs SET reserved_bytes = (SELECT COALESCE(SUM(size_bytes), 0) FROM files
-		WHERE job_id = {:job} AND selected = TRUE AND is_complete = TRUE) WHERE id = {:job} RETURNING reserved_bytes`).
+		WHERE job_id = {:job} AND selected = TRUE AND is_complete = TRUE) WHERE id = {:job} AND completed_at != '' RETURNING reserved_bytes`).
 		Bind(dbx.Params{"job": jobID}).Row(&bytes)
 	return bytes, err
 }

@@ -71,20 +71,13 @@ func (r *removal) proceed(tx core.App) error {
 	return r.finish(tx)
 }
 
-// finish has the job count what its files are now, and whoever waits for room hear of it.
+// finish has a job that has ended count what its files are now.
 func (r *removal) finish(tx core.App) error {
 	if r.Whole || r.UserID != "" {
 		return nil
 	}
-	_, err := ChangeJob(tx, r.JobID, func(tx core.App, job *core.Record) error {
-		if !collections.Status(job.GetString("status")).Terminal() {
-			return nil
-		}
-		bytes, err := count(tx, job.Id)
-		job.Set("reserved_bytes", bytes)
-		return err
-	})
-	if collections.CodeOf(err) == collections.CodeNotFound { // deleted meanwhile
+	_, err := count(tx, r.JobID)
+	if errors.Is(err, sql.ErrNoRows) { // it was deleted meanwhile
 		return nil
 	}
 	return err

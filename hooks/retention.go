@@ -135,7 +135,7 @@ func (k *keeper) expireAll(ctx context.Context, due []keptJob) (expired int, err
 		if ctx.Err() != nil {
 			return expired, ctx.Err()
 		}
-		gone, err := k.expire(job.ID)
+		gone, err := k.expire(ctx, job.ID)
 		if err != nil {
 			return expired, err
 		}
@@ -186,8 +186,9 @@ func (k *keeper) due() ([]keptJob, error) {
 }
 
 // expire removes the files of one job, the first of them in this transaction.
-func (k *keeper) expire(jobID string) (expired bool, err error) {
-	_, err = ChangeJobAs(system("job.expire"), k.app, jobID, func(tx core.App, job *core.Record) error {
+func (k *keeper) expire(ctx context.Context, jobID string) (expired bool, err error) {
+	ctx = WithActor(context.WithoutCancel(ctx), Actor{Kind: ActorSystem, Action: "job.expire"})
+	_, err = ChangeJobAs(ctx, k.app, jobID, func(tx core.App, job *core.Record) error {
 		ended, warned := job.GetDateTime("completed_at").Time(), job.GetDateTime("warned_at").Time()
 		at, limited := k.Expiry(ended, warned, k.now)
 		if !job.GetDateTime("expired_at").IsZero() || warned.IsZero() || !limited || at.After(k.now) {
