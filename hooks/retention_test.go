@@ -81,23 +81,14 @@ func (k *keeping) used(want int64) {
 	}
 }
 
-type leaving struct {
-	Jobs []struct {
-		JobID    string `json:"job_id"`
-		Name     string `json:"name"`
-		LeavesAt string `json:"leaves_at"`
-	} `json:"jobs"`
-	More int `json:"more"`
-}
-
 // letters answers the warnings that were queued.
-func (k *keeping) letters() []leaving {
+func (k *keeping) letters() []collections.LeavingMail {
 	k.t.Helper()
 	rows, err := k.app.FindAllRecords("mails", dbx.HashExp{"user_id": k.user.Id, "kind": string(collections.MailLeaving)})
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	letters := make([]leaving, len(rows))
+	letters := make([]collections.LeavingMail, len(rows))
 	for i, row := range rows {
 		if err := json.Unmarshal([]byte(row.GetString("data")), &letters[i]); err != nil {
 			k.t.Fatal(err)

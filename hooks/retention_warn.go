@@ -33,12 +33,13 @@ func (k *keeper) warn() (warned int, err error) {
 }
 
 // letter is what the mail says: the first jobs to leave, by name.
-func (k *keeper) letter(jobs []keptJob) map[string]any {
+func (k *keeper) letter(jobs []keptJob) collections.LeavingMail {
 	slices.SortFunc(jobs, func(a, b keptJob) int { return cmp.Or(a.Ended.Compare(b.Ended), cmp.Compare(a.ID, b.ID)) })
-	named := make([]map[string]any, 0, namedPerMail)
-	for _, job := range jobs[:min(len(jobs), namedPerMail)] {
+	named := jobs[:min(len(jobs), namedPerMail)]
+	mail := collections.LeavingMail{Jobs: make([]collections.LeavingJob, len(named)), More: len(jobs) - len(named)}
+	for i, job := range named {
 		leaves, _ := k.Expiry(job.Ended.Time(), job.Warned.Time(), k.now)
-		named = append(named, map[string]any{"job_id": job.ID, "name": job.Name, "leaves_at": leaves.UTC().Format(time.RFC3339)})
+		mail.Jobs[i] = collections.LeavingJob{JobID: job.ID, Name: job.Name, LeavesAt: leaves.UTC().Format(time.RFC3339)}
 	}
-	return map[string]any{"jobs": named, "more": len(jobs) - len(named)}
+	return mail
 }
