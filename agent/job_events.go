@@ -57,7 +57,9 @@ func (j *job) handleVerified(ranges []plugins.Range, resumed bool) {
 					j.check.add(piece)
 				}
 			} else {
+				before := j.parts.done
 				j.verified(piece)
+				j.torrent.fetched += j.parts.done - before
 			}
 		}
 	}

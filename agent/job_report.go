@@ -28,7 +28,7 @@ func (j *job) report() collections.JobReport {
 		JobID: j.req.JobID, Attempt: j.req.Attempt, State: j.state(), ETASeconds: -1,
 		DownloadRate: stats.DownloadRate, UploadRate: stats.UploadRate,
 		Peers: stats.Peers, Seeds: stats.Seeds,
-		Downloaded: j.torrent.before.down + stats.Downloaded,
+		Downloaded: max(j.torrent.before.down+stats.Downloaded, j.torrent.fetched),
 		Uploaded:   j.torrent.before.up + stats.Uploaded,
 	}
 	if j.parts != nil {

@@ -33,6 +33,7 @@ type torrent struct {
 	crashes []time.Time
 	stats   plugins.Statistics
 	before  struct{ down, up int64 } // bytes of earlier Adds
+	fetched int64                    // wanted bytes that came from the swarm; statistics are asked for once a second only
 	lonely  time.Time                // since when there is no peer
 }
 

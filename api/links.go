@@ -80,6 +80,9 @@ func findFile(e *core.RequestEvent) (progress.File, error) {
 // countLinks counts links to files that are whole in the store against their owner's bandwidth, or refuses them. A local
 // store counts what it delivers itself; what others deliver nobody sees.
 func (a *API) countLinks(e *core.RequestEvent, files ...progress.File) error {
+	if len(files) == 0 {
+		return nil
+	}
 	linked := make([]hooks.LinkedFile, len(files))
 	for i, f := range files {
 		if !f.IsComplete || f.ObjectKey == "" {

@@ -71,6 +71,7 @@ func TestMainJobWithForeignSeeders(t *testing.T) {
 				t.Errorf("the finished job says %+v; the torrent is %s with %d bytes", done, p.Name, p.TotalSize)
 			}
 			user.mustMatch(j.ID, p.Hashes())
+			user.waitUsage(p.TotalSize)
 			s.mustPassDoctor(t)
 		})
 	}
