@@ -41,7 +41,7 @@ func (a *API) listFiles(e *core.RequestEvent) error {
 	for i, row := range rows {
 		files[i] = row.For(role(e))
 	}
-	total, err := l.total(e.App.DB().Select().From("files f").Where(where))
+	total, err := l.total(fileTotal(e.App, where))
 	if err != nil {
 		return err
 	}
@@ -51,6 +51,10 @@ func (a *API) listFiles(e *core.RequestEvent) error {
 func fileRows(app core.App, l *listing, where dbx.Expression) *dbx.SelectQuery {
 	return l.rows(app.DB().Select(progress.FileColumns...).AndSelect("f.updated_at AS updated").From("files f").
 		LeftJoin("objects o", dbx.NewExp("o.id = f.object_id")).Where(where))
+}
+
+func fileTotal(app core.App, where dbx.Expression) *dbx.SelectQuery {
+	return app.DB().Select().From("files f").Where(where)
 }
 
 // fileFilters leaves out the files of a deleted job, which go one after the other.

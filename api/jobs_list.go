@@ -25,7 +25,7 @@ func (a *API) listJobs(e *core.RequestEvent) error {
 	if err != nil {
 		return err
 	}
-	where := dbx.And(append(jobFilters(v), dbx.HashExp{"user_id": e.Auth.Id})...)
+	where := jobsOf(e.Auth.Id, v)
 	rows, err := l.records(e.App, "jobs", where, "selection") // it may have a megabyte
 	if err != nil {
 		return err
@@ -40,6 +40,10 @@ func (a *API) listJobs(e *core.RequestEvent) error {
 		return err
 	}
 	return ok(e, jobPage{page: envelope(l, jobs, total), Next: next})
+}
+
+func jobsOf(owner string, v url.Values) dbx.Expression {
+	return dbx.And(append(jobFilters(v), dbx.HashExp{"user_id": owner})...)
 }
 
 func jobFilters(v url.Values) (filters []dbx.Expression) {

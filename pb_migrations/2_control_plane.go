@@ -247,6 +247,7 @@ func indexLists(app core.App) error {
 		return err
 	}
 	users.AddIndex("idx_users_created", false, "created_at, id", "")
+	users.AddIndex("idx_users_address", false, "email, id", "") // PocketBase's own leaves out empty ones
 	return app.Save(users)
 }
 
