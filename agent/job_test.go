@@ -153,10 +153,9 @@ func TestStartAndStopAreIdempotent(t *testing.T) {
 	if status, body := a.call(http.MethodPost, "/start", torrent.start("job1", 5)); status != http.StatusConflict {
 		t.Errorf("a late start of an attempt that was stopped: %d %s", status, body)
 	}
-	if status, _ := a.call(http.MethodPost, "/stop", collections.StopRequest{JobID: "job1", Attempt: 5}); status != http.StatusOK {
-		t.Errorf("a stop that removes data: %d", status)
+	if status, _ := a.call(http.MethodPost, "/stop", collections.StopRequest{JobID: "job1", Attempt: 5}); status != http.StatusOK || !a.idle() {
+		t.Errorf("after a stop that removes data: %d, idle %v", status, a.idle())
 	}
-	eventually(t, "the data are gone", a.idle)
 }
 
 func errorCode(body []byte) collections.Code {

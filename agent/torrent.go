@@ -160,10 +160,12 @@ func unmarked(marks []bool) (ranges []plugins.Range) {
 	return ranges
 }
 
-// add makes the calls that bring a torrent into an engine.
+// add makes the calls that bring a torrent into an engine. The end of the attempt breaks none of them off: an engine that carries
+// out an Add whose caller is gone may do so after the Remove that follows, and would keep the torrent for ever.
 func (j *job) add(ctx context.Context, s *session, old string, purge bool, req plugins.AddRequest) ([]string, error) {
+	whole := j.agent.ctx
 	if old != "" {
-		if err := s.remove(ctx, j, old); err != nil {
+		if err := s.remove(whole, j, old); err != nil { //nolint:contextcheck // see above
 			return nil, err
 		}
 	}
@@ -172,7 +174,10 @@ func (j *job) add(ctx context.Context, s *session, old string, purge bool, req p
 			return nil, err
 		}
 	}
-	err := s.call(ctx, j, "add", func(ctx context.Context) error { return s.engine.Add(ctx, req) })
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	err := s.call(whole, j, "add", func(ctx context.Context) error { return s.engine.Add(ctx, req) }) //nolint:contextcheck // see above
 	if err != nil || req.Metainfo == nil {
 		return nil, err
 	}

@@ -40,3 +40,43 @@ func TestAFullDiskIsToldAsLongAsItIsTrue(t *testing.T) {
 		})
 	}
 }
+
+// slow is an engine that carries out an Add when it is told to.
+type slow struct {
+	plugins.Engine
+	asked, goOn chan struct{}
+	ended       error
+}
+
+func (e *slow) Add(ctx context.Context, _ plugins.AddRequest) error {
+	close(e.asked)
+	select {
+	case <-e.goOn:
+	case <-ctx.Done():
+	}
+	e.ended = ctx.Err()
+	return nil
+}
+
+func TestTheEndOfAnAttemptDoesNotBreakOffAnAdd(t *testing.T) {
+	t.Parallel()
+	engine := &slow{asked: make(chan struct{}), goOn: make(chan struct{})}
+	j := &job{agent: &Agent{ctx: t.Context()}}
+	s := &session{host: &host{limits: defaultLimits()}, engine: engine}
+	ctx, end := context.WithCancel(t.Context())
+	added := make(chan error)
+	go func() {
+		_, err := j.add(ctx, s, "", false, plugins.AddRequest{ID: "one"})
+		added <- err
+	}()
+	<-engine.asked
+	end()
+	select {
+	case <-added:
+		t.Fatal("the attempt goes on to its Remove while the engine still adds the torrent")
+	case engine.goOn <- struct{}{}:
+	}
+	if err := <-added; err != nil || engine.ended != nil {
+		t.Fatalf("got %v, the engine saw %v", err, engine.ended)
+	}
+}
