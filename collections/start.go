@@ -19,9 +19,10 @@ type StartRequest struct {
 
 // StopRequest is the body of the agent's POST /stop; idempotent.
 type StopRequest struct {
-	JobID    string `json:"job_id"`
-	Attempt  int64  `json:"attempt"`
-	KeepData bool   `json:"keep_data"`
+	JobID     string `json:"job_id"`
+	Attempt   int64  `json:"attempt"`
+	KeepData  bool   `json:"keep_data"`
+	RequestID string `json:"request_id,omitempty"`
 }
 
 // Stored is the control plane's account of a job's content in the store. What it

@@ -46,7 +46,7 @@ func (d *Dispatcher) post(ctx context.Context, a *agent, path string, body any) 
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Content-Type", "application/json")
-	if id := collections.RequestIDOf(ctx); id != "" {
+	if id := requestOf(body); id != "" {
 		req.Header.Set(collections.RequestIDHeader, id)
 	}
 	resp, err := d.client.Do(req)
@@ -55,6 +55,17 @@ func (d *Dispatcher) post(ctx context.Context, a *agent, path string, body any) 
 	}
 	defer resp.Body.Close()
 	return agentError(resp)
+}
+
+// requestOf answers the id of the submission that a call to an agent goes back to.
+func requestOf(body any) string {
+	switch b := body.(type) {
+	case collections.StartRequest:
+		return b.RequestID
+	case collections.StopRequest:
+		return b.RequestID
+	}
+	return ""
 }
 
 func (d *Dispatcher) addressOf(a *agent) string {

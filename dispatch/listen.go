@@ -123,7 +123,7 @@ func (d *Dispatcher) stopAttempt(l *lease, keepData bool) {
 		a.held[l.jobID] = true
 	}
 	d.work.Go(func() {
-		err := d.post(collections.WithRequestID(d.ctx, l.requestID), a, "/stop", collections.StopRequest{JobID: l.jobID, Attempt: l.attempt, KeepData: keepData})
+		err := d.post(d.ctx, a, "/stop", collections.StopRequest{JobID: l.jobID, Attempt: l.attempt, KeepData: keepData, RequestID: l.requestID})
 		if err != nil {
 			d.log(l).Warn("an agent did not take a stop", "error", err)
 		}

@@ -196,7 +196,7 @@ func (d *Dispatcher) start(a *agent, job *core.Record, info *collections.Metainf
 		req.Private = info.Private
 		req.Metainfo = d.metainfoOf(job, info)
 	}
-	return d.post(collections.WithRequestID(d.ctx, req.RequestID), a, "/start", req)
+	return d.post(d.ctx, a, "/start", req)
 }
 
 // metainfoOf joins the torrent's info dictionary with this job's own trackers.

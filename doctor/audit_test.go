@@ -87,7 +87,7 @@ func TestWhatIsOlderThanTheAuditNeedsNoRow(t *testing.T) {
 func TestARemovedRecordLeavesNoHole(t *testing.T) {
 	in := newInstallation(t)
 	user := hookstest.MustCreateUser(t, in.App, "gone@example.com", collections.RoleUser)
-	in.must(in.App.DeleteWithContext(context.Background(), user))
+	in.must(in.DeleteWithContext(context.Background(), user))
 	if result := in.run(Options{}); !result.OK() {
 		t.Errorf("%+v", result)
 	}

@@ -36,7 +36,7 @@ func block(e *core.RecordEvent) error {
 	if err := e.Next(); err != nil {
 		return err
 	}
-	_, err := endBlocked(e.App, ActorOf(e.Context), liveJobsOf, dbx.Params{"infohash": e.Record.GetString("infohash")})
+	_, err := endBlocked(e.Context, e.App, liveJobsOf, dbx.Params{"infohash": e.Record.GetString("infohash")})
 	return err
 }
 

@@ -32,7 +32,7 @@ func EnforceBlocklist(ctx context.Context, app core.App) error {
 			return err
 		}
 		err := InTransaction(app, func(tx core.App) (err error) {
-			more, err = endBlocked(tx, Actor{Kind: ActorSystem}, blockedJobs, dbx.Params{})
+			more, err = endBlocked(context.WithoutCancel(ctx), tx, blockedJobs, dbx.Params{})
 			return err
 		})
 		if err != nil {
@@ -42,16 +42,17 @@ func EnforceBlocklist(ctx context.Context, app core.App) error {
 	return nil
 }
 
-// endBlocked fails the first of the jobs that query names; more says that there may be others.
-func endBlocked(tx core.App, actor Actor, query string, params dbx.Params) (more bool, err error) {
+// endBlocked fails the first of the jobs that query names, by the actor of ctx; more says that there may be others.
+func endBlocked(ctx context.Context, tx core.App, query string, params dbx.Params) (more bool, err error) {
 	begun := time.Now()
 	params["limit"] = endedAtOnce
 	var ids []string
 	if err := tx.NonconcurrentDB().NewQuery(query).Bind(params).Column(&ids); err != nil {
 		return false, err
 	}
+	actor := ActorOf(ctx)
 	actor.Action = "job.block"
-	ctx := WithActor(context.Background(), actor)
+	ctx = WithActor(ctx, actor)
 	for i, id := range ids {
 		if i > 0 && time.Since(begun) > endingTime {
 			return true, nil
