@@ -50,7 +50,7 @@ func current(tx core.App, user *core.Record) (*core.Record, error) {
 // updateAccount notes which mails the person wants.
 func (a *API) updateAccount(e *core.RequestEvent) error {
 	var in wire.UpdateAccountJSONBody
-	if err := e.BindBody(&in); err != nil {
+	if err := readBody(e, &in); err != nil {
 		return err
 	}
 	e.Auth.Set("mails_off", in.MailsOff)
@@ -64,7 +64,7 @@ func (a *API) updateAccount(e *core.RequestEvent) error {
 // deleteAccount removes the user; what belongs to it goes in the same transaction (hooks).
 func (a *API) deleteAccount(e *core.RequestEvent) error {
 	var in wire.DeleteAccountJSONBody
-	if err := e.BindBody(&in); err != nil {
+	if err := readBody(e, &in); err != nil {
 		return err
 	}
 	if err := a.checkOwnPassword(e, "password", in.Password); err != nil {

@@ -39,7 +39,7 @@ func (a *API) sendVerification(e *core.RequestEvent) error {
 // the token comes back: here it would tell.
 func (a *API) changeEmail(e *core.RequestEvent) error {
 	var in wire.ChangeEmailJSONBody
-	if err := e.BindBody(&in); err != nil {
+	if err := readBody(e, &in); err != nil {
 		return err
 	}
 	email := strings.ToLower(in.Email)
@@ -79,7 +79,7 @@ func (a *API) changeEmail(e *core.RequestEvent) error {
 // verifyEmail takes the token of either mail: that of the account's address or that of a new one.
 func (a *API) verifyEmail(e *core.RequestEvent) error {
 	var in wire.VerifyEmailJSONBody
-	if err := e.BindBody(&in); err != nil {
+	if err := readBody(e, &in); err != nil {
 		return err
 	}
 	err := hooks.InTransaction(e.App, func(tx core.App) error {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -47,6 +48,13 @@ func TestBadInputOfAccountRoutes(t *testing.T) {
 			refuse(field+" missing", altered(route.good, field, nil), 400, collections.CodeInvalidInput)
 			for kind, value := range map[string]any{"a number": 7, "null": []any(nil), "an object": map[string]any{}, "a list": []string{"x"}, "empty": "", "too long": strings.Repeat("x", 300)} {
 				refuse(field+" "+kind, altered(route.good, field, value), 400, collections.CodeInvalidInput)
+			}
+			encoded, err := json.Marshal(altered(route.good, field, "HERE"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for kind, text := range map[string]string{"half of a surrogate pair": `\ud800`, "no UTF-8": "\xff", "there twice": `", "` + field + `": "`} {
+				refuse(field+" "+kind, strings.Replace(string(encoded), "HERE", text, 1), 400, collections.CodeInvalidInput)
 			}
 		}
 		if _, has := route.good["email"]; !has {

@@ -144,7 +144,7 @@ func (a *API) answerAdminJob(e *core.RequestEvent, status int, job *core.Record,
 
 func (a *API) prioritiseJob(e *core.RequestEvent) error {
 	var in wire.PrioritiseJobJSONBody
-	if err := e.BindBody(&in); err != nil {
+	if err := readBody(e, &in); err != nil {
 		return err
 	}
 	job, err := hooks.ChangeJobAs(acts(e), e.App, e.Request.PathValue("id"), func(_ core.App, job *core.Record) error {
@@ -156,7 +156,7 @@ func (a *API) prioritiseJob(e *core.RequestEvent) error {
 
 func (a *API) terminateJob(e *core.RequestEvent) error {
 	var in wire.TerminateJobJSONBody
-	if err := e.BindBody(&in); err != nil {
+	if err := readBody(e, &in); err != nil {
 		return err
 	}
 	reason := ""

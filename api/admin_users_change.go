@@ -14,7 +14,7 @@ import (
 // createUser makes an account for somebody. Without a password its owner is mailed a link to choose one.
 func (a *API) createUser(e *core.RequestEvent) error {
 	var in wire.CreateUserJSONBody
-	if err := e.BindBody(&in); err != nil {
+	if err := readBody(e, &in); err != nil {
 		return err
 	}
 	user, err := a.userToMake(e.App, &in)
@@ -71,7 +71,7 @@ func (a *API) userToMake(app core.App, in *wire.CreateUserJSONBody) (*core.Recor
 
 func (a *API) updateUser(e *core.RequestEvent) error {
 	var in wire.UpdateUserJSONBody
-	if err := e.BindBody(&in); err != nil {
+	if err := readBody(e, &in); err != nil {
 		return err
 	}
 	if err := a.checkAssignment(in.Plan, in.PlanExpiresAt); err != nil {

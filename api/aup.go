@@ -36,7 +36,7 @@ func acceptedAUP(user *core.Record, s collections.Settings) bool {
 // acceptAUP notes the version that the person has read. Another than the present one was changed meanwhile.
 func (a *API) acceptAUP(e *core.RequestEvent) error {
 	var in wire.AcceptAUPJSONRequestBody
-	if err := e.BindBody(&in); err != nil {
+	if err := readBody(e, &in); err != nil {
 		return err
 	}
 	settings, err := a.choices.get()

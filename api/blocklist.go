@@ -60,7 +60,7 @@ func blockOf(r *core.Record) wire.Block {
 
 func (a *API) blockInfohash(e *core.RequestEvent) error {
 	var in wire.NewBlock
-	if err := e.BindBody(&in); err != nil {
+	if err := readBody(e, &in); err != nil {
 		return err
 	}
 	infohash, err := collections.ParseAnyInfohash(in.Infohash)

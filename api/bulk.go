@@ -14,7 +14,7 @@ import (
 // changeJobs carries out one wish for many jobs, each in its own transactions: others write between two of them.
 func (a *API) changeJobs(e *core.RequestEvent) error {
 	var in wire.JobsChange
-	if err := e.BindBody(&in); err != nil {
+	if err := readBody(e, &in); err != nil {
 		return err
 	}
 	w, err := wishOf(&in)

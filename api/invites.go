@@ -75,7 +75,7 @@ func (a *API) inviteState(r *core.Record) wire.InviteState {
 
 func (a *API) createInvite(e *core.RequestEvent) error {
 	var in wire.CreateInviteJSONBody
-	if err := e.BindBody(&in); err != nil {
+	if err := readBody(e, &in); err != nil {
 		return err
 	}
 	if err := a.checkInvite(&in); err != nil {

@@ -100,7 +100,7 @@ func countFiles(app core.App, jobID string) (counts fileCounts, err error) {
 
 func (a *API) updateJob(e *core.RequestEvent) error {
 	var in wire.UpdateJobJSONBody
-	if err := e.BindBody(&in); err != nil {
+	if err := readBody(e, &in); err != nil {
 		return err
 	}
 	if err := checkLabel(in.Label); err != nil {

@@ -29,7 +29,7 @@ func readSubmission(e *core.RequestEvent) (*submission, error) {
 		Label       string          `json:"label"`
 		Wait        bool            `json:"wait_for_quota"`
 	}
-	if err := e.BindBody(&in); err != nil {
+	if err := readBody(e, &in); err != nil {
 		return nil, err
 	}
 	s := &submission{selectFiles: in.SelectFiles, engine: in.Engine, label: in.Label, wait: in.Wait}

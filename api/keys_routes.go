@@ -72,7 +72,7 @@ func timestampOrNil(at types.DateTime) *string {
 
 func (a *API) createKey(e *core.RequestEvent) error {
 	var in wire.CreateKeyJSONRequestBody
-	if err := e.BindBody(&in); err != nil {
+	if err := readBody(e, &in); err != nil {
 		return err
 	}
 	if err := a.judgeNewKey(e, in); err != nil {

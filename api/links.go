@@ -40,7 +40,7 @@ func (a *API) signFile(e *core.RequestEvent) error {
 	var in struct {
 		Disposition string `json:"disposition"`
 	}
-	if err := e.BindBody(&in); err != nil {
+	if err := readBody(e, &in); err != nil {
 		return err
 	}
 	file, err := findFile(e)
@@ -110,7 +110,7 @@ func (a *API) signJobFiles(e *core.RequestEvent) error {
 	var in struct {
 		Files []string `json:"files"`
 	}
-	if err := e.BindBody(&in); err != nil {
+	if err := readBody(e, &in); err != nil {
 		return err
 	}
 	job, err := findJob(e)

@@ -13,7 +13,7 @@ import (
 // changePassword sets a new password; the other sessions end with the old one (hooks).
 func (a *API) changePassword(e *core.RequestEvent) error {
 	var in wire.ChangePasswordJSONBody
-	if err := e.BindBody(&in); err != nil {
+	if err := readBody(e, &in); err != nil {
 		return err
 	}
 	if err := a.checkOwnPassword(e, "current_password", in.CurrentPassword); err != nil {
@@ -51,7 +51,7 @@ func (a *API) changePassword(e *core.RequestEvent) error {
 // answer, and the time it takes, tell nothing.
 func (a *API) requestReset(e *core.RequestEvent) error {
 	var in wire.RequestResetJSONBody
-	if err := e.BindBody(&in); err != nil {
+	if err := readBody(e, &in); err != nil {
 		return err
 	}
 	if err := checkEmail(in.Email); err != nil {
@@ -78,7 +78,7 @@ func (a *API) requestReset(e *core.RequestEvent) error {
 // resetPassword takes the token from the mail. Who has it reads the mail of the address, which so is verified.
 func (a *API) resetPassword(e *core.RequestEvent) error {
 	var in wire.ResetPasswordJSONBody
-	if err := e.BindBody(&in); err != nil {
+	if err := readBody(e, &in); err != nil {
 		return err
 	}
 	if err := checkNewPassword("password", in.Password, ""); err != nil {

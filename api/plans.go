@@ -94,7 +94,7 @@ func (a *API) updatePlan(e *core.RequestEvent) error {
 // savePlan sets what the body names. openapi.yaml has judged its values already.
 func (a *API) savePlan(e *core.RequestEvent, record *core.Record, status int) error {
 	var in map[string]any
-	if err := e.BindBody(&in); err != nil {
+	if err := readBody(e, &in); err != nil {
 		return err
 	}
 	for _, name := range collections.PlanLimits() {

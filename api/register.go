@@ -27,7 +27,7 @@ type registration struct {
 
 func (a *API) register(e *core.RequestEvent) error {
 	var in wire.RegisterJSONBody
-	if err := e.BindBody(&in); err != nil {
+	if err := readBody(e, &in); err != nil {
 		return err
 	}
 	r := &registration{invite: value(in.Invite), at: a.Now()}

@@ -16,7 +16,7 @@ func (a *API) selectFiles(e *core.RequestEvent) error {
 	var in struct {
 		Selection json.RawMessage `json:"selection"`
 	}
-	if err := e.BindBody(&in); err != nil {
+	if err := readBody(e, &in); err != nil {
 		return err
 	}
 	selection, err := parseSelection(in.Selection)

@@ -44,7 +44,7 @@ func (a *API) getSettings(e *core.RequestEvent) error {
 
 func (a *API) updateSettings(e *core.RequestEvent) error {
 	var in wire.SettingsChange
-	if err := e.BindBody(&in); err != nil {
+	if err := readBody(e, &in); err != nil {
 		return err
 	}
 	err := hooks.InTransaction(e.App, func(tx core.App) error {

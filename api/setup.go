@@ -43,7 +43,7 @@ func (a *API) setUp(e *core.RequestEvent) error {
 		Email    string `json:"email"`
 		Password string `json:"password"`
 	}
-	if err := e.BindBody(&in); err != nil {
+	if err := readBody(e, &in); err != nil {
 		return err
 	}
 	if !a.setup.accepts(in.Token) {

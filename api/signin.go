@@ -32,7 +32,7 @@ func (a *API) signIn(e *core.RequestEvent) error {
 		Password       string  `json:"password"`
 		TurnstileToken *string `json:"turnstile_token"`
 	}
-	if err := e.BindBody(&in); err != nil {
+	if err := readBody(e, &in); err != nil {
 		return err
 	}
 	if err := a.checkCaptcha(e, in.TurnstileToken); err != nil {
