@@ -60,7 +60,8 @@ func TestBadInputOfAccountRoutes(t *testing.T) {
 		if _, has := route.good["email"]; !has {
 			continue
 		}
-		for _, email := range []string{"ann", "ann@", "@example.com", "Ann <ann@example.com>", "ann@example.com, bob@example.com", "ann@example.com\r\nBcc: eve@example.com", "ann@exa mple.com", "ann@example.com\x00"} {
+		for _, email := range []string{"ann", "ann@", "@example.com", "Ann <ann@example.com>", "ann@example.com, bob@example.com", "ann@example.com\r\nBcc: eve@example.com", "ann@exa mple.com", "ann@example.com\x00",
+			"ann@localhost", "ann@[127.0.0.1]", "ann\u200b@example.com", "ann\u202e@example.com", "ann@example.com\u2066", "ann\u00ad@example.com"} {
 			refuse("the address "+email, altered(route.good, "email", email), 400, collections.CodeInvalidInput)
 		}
 	}

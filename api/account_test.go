@@ -194,3 +194,17 @@ func TestTheLastAdminStays(t *testing.T) {
 		t.Errorf("%d users are left", s.count("users", nil))
 	}
 }
+
+func TestAnAddressSetInTheDashboardOpensTheAccountInAnyCase(t *testing.T) {
+	s := newServer(t)
+	user := hookstest.MustCreateUser(t, s.app, "ann@example.com", collections.RoleUser)
+	user.SetEmail("Ann.New@Example.com")
+	if err := s.app.Save(user); err != nil {
+		t.Fatal(err)
+	}
+	for _, email := range []string{"ann.new@example.com", "Ann.New@Example.com", "ANN.NEW@EXAMPLE.COM"} {
+		if status := s.tryLogin(email, hookstest.Password); status != 200 {
+			t.Errorf("%s: %d", email, status)
+		}
+	}
+}

@@ -57,10 +57,10 @@ func (a *API) requestReset(e *core.RequestEvent) error {
 	if err := checkEmail(in.Email); err != nil {
 		return err
 	}
-	if err := a.limits.take(e, limitReset, in.Email); err != nil {
+	if err := a.checkCaptcha(e, in.TurnstileToken); err != nil { // before what counts for the address of somebody else
 		return err
 	}
-	if err := a.checkCaptcha(e, in.TurnstileToken); err != nil {
+	if err := a.limits.take(e, limitReset, in.Email); err != nil {
 		return err
 	}
 	err := hooks.InTransaction(e.App, func(tx core.App) error {

@@ -13,9 +13,9 @@ import (
 	"github.com/longshore-project/longshore/hooks/hookstest"
 )
 
-func TestTheRequestLogKeepsNoToken(t *testing.T) {
+func TestTheRequestLogKeepsNoSecret(t *testing.T) {
 	s := newServer(t)
-	const url = "/api/files/torrents/a/b.torrent?download=1&token=eyJhbGciOi.x-y_z&thumb=0"
+	const url = "/api/files/torrents/a/b.torrent?download=1&token=eyJhbGciOi.x-y_z&thumb=0&key=lsk_ABCDEFGH2345"
 	log := &core.Log{Message: "GET " + url, Data: types.JSONMap[any]{"url": url, "referer": "http://localhost/?token=eyJhbGciOi", "status": 200}}
 	log.Id = core.GenerateDefaultRandomId()
 	if err := s.app.AuxSaveNoValidate(log); err != nil {
@@ -26,7 +26,7 @@ func TestTheRequestLogKeepsNoToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	stored := fmt.Sprint(row.Message, row.Data)
-	if strings.Contains(stored, "eyJ") || !strings.Contains(stored, "token=***&thumb=0") || !strings.Contains(stored, `"status":200`) {
+	if strings.Contains(stored, "eyJ") || strings.Contains(stored, "lsk_A") || !strings.Contains(stored, "token=***&thumb=0") || !strings.Contains(stored, `"status":200`) {
 		t.Errorf("the log has %s", stored)
 	}
 }

@@ -37,10 +37,10 @@ func (a *API) register(e *core.RequestEvent) error {
 	if err := checkCredentials(in.Email, in.Password); err != nil {
 		return err
 	}
-	if err := a.limits.take(e, limitRegister, in.Email); err != nil {
+	if err := a.checkCaptcha(e, in.TurnstileToken); err != nil { // before what counts for the address of somebody else
 		return err
 	}
-	if err := a.checkCaptcha(e, in.TurnstileToken); err != nil {
+	if err := a.limits.take(e, limitRegister, in.Email); err != nil {
 		return err
 	}
 	if err := r.prepare(e.App, in.Email, in.Password); err != nil {

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -240,5 +241,24 @@ func TestHalfATurnstile(t *testing.T) {
 		if err := half.complete(); err == nil {
 			t.Errorf("%+v passes", half)
 		}
+	}
+}
+
+func TestOnlySolvedCaptchasCountForAnAddress(t *testing.T) {
+	for path, route := range captchaRoutes() {
+		t.Run(path, func(t *testing.T) {
+			v := newSiteverify(t)
+			s := newServer(t, withTurnstile(v), withRegistration(collections.RegistrationOpen))
+			hookstest.MustCreateUser(t, s.app, "ann@example.com", collections.RoleUser)
+			body := map[string]string{"turnstile_token": "made-up"}
+			maps.Copy(body, route.body)
+			for range 40 {
+				s.browser().call("POST", path, body).want(t, 403, collections.CodeCaptchaFailed)
+			}
+			body["turnstile_token"] = v.solve()
+			if got := s.browser().call("POST", path, body); got.status != route.status {
+				t.Errorf("the owner of the address is answered %d %s", got.status, got.body)
+			}
+		})
 	}
 }

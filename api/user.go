@@ -7,8 +7,10 @@ import (
 	"net/mail"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/ozzo-validation/v4/is"
 	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/longshore-project/longshore/collections"
@@ -103,12 +105,17 @@ func checkCredentials(email, password string) error {
 	return checkNewPassword("password", password, email)
 }
 
+// checkEmail admits what a user may have as an address, so that no mail goes to one that nobody could confirm.
 func checkEmail(email string) error {
-	if addr, err := mail.ParseAddress(email); err != nil || addr.Address != email || len(email) > 255 {
+	addr, err := mail.ParseAddress(email)
+	if err != nil || addr.Address != email || len(email) > 255 || is.EmailFormat.Validate(email) != nil || strings.ContainsFunc(email, unseen) {
 		return invalid("email", "This is not an e-mail address.")
 	}
 	return nil
 }
+
+// unseen says whether a character is not to be seen: an address with one looks like somebody else's.
+func unseen(r rune) bool { return !unicode.IsPrint(r) }
 
 // invalid answers an invalid_input about one field.
 func invalid(field, message string) *collections.Error {

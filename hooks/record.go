@@ -24,6 +24,7 @@ func Bind(app core.App) {
 	app.OnRecordDeleteExecute("jobs").BindFunc(inTransaction(deleteJob))
 	app.OnRecordAfterCreateSuccess("jobs").Bind(&hook.Handler[*core.RecordEvent]{Func: savedJob, Priority: beforeAll})
 	app.OnRecordAfterUpdateSuccess("jobs").Bind(&hook.Handler[*core.RecordEvent]{Func: savedJob, Priority: beforeAll})
+	app.OnRecordValidate("users").BindFunc(foldAddress)
 	app.OnRecordValidate("users", core.CollectionNameSuperusers).BindFunc(judgePassword)
 	app.OnRecordUpdateExecute("users").BindFunc(inTransaction(updateUser))
 	app.OnRecordDeleteExecute("users").BindFunc(inTransaction(deleteUser))

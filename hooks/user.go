@@ -2,6 +2,7 @@ package hooks
 
 import (
 	"context"
+	"strings"
 
 	"github.com/pocketbase/dbx"
 	validation "github.com/pocketbase/ozzo-validation/v4"
@@ -9,6 +10,12 @@ import (
 
 	"github.com/longshore-project/longshore/collections"
 )
+
+// foldAddress keeps one spelling of each address, whoever sets it: people are found by it in any case.
+func foldAddress(e *core.RecordEvent) error {
+	e.Record.SetEmail(strings.ToLower(e.Record.Email()))
+	return e.Next()
+}
 
 // judgePassword refuses what is easy to guess, whoever sets it. A password is in the clear only while it is new.
 func judgePassword(e *core.RecordEvent) error {
