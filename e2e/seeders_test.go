@@ -107,18 +107,35 @@ type aria2State struct {
 }
 
 func (a *aria2) state() (aria2State, error) {
-	resp, err := http.Get("http://" + a.rpc + "/jsonrpc?method=aria2.tellActive&id=1")
+	var active []aria2State
+	if err := a.call("aria2.tellActive", &active); err != nil || len(active) != 1 {
+		return aria2State{}, fmt.Errorf("%d torrents are active: %w", len(active), err)
+	}
+	return active[0], nil
+}
+
+// limit sets what it uploads in a second, such as 16M.
+func (a *aria2) limit(t testing.TB, rate string) {
+	t.Helper()
+	must(t, a.call("aria2.changeGlobalOption", new(string), map[string]string{"max-overall-upload-limit": rate}))
+}
+
+func (a *aria2) call(method string, result any, params ...any) error {
+	body, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": "1", "method": method, "params": append([]any{}, params...)})
 	if err != nil {
-		return aria2State{}, err
+		return err
+	}
+	resp, err := http.Post("http://"+a.rpc+"/jsonrpc", "application/json", bytes.NewReader(body))
+	if err != nil {
+		return err
 	}
 	defer resp.Body.Close()
-	var answer struct {
-		Result []aria2State `json:"result"`
+	if resp.StatusCode != 200 {
+		return fmt.Errorf("%s answered %s", method, resp.Status)
 	}
-	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || len(answer.Result) != 1 {
-		return aria2State{}, fmt.Errorf("%d torrents are active: %w", len(answer.Result), err)
-	}
-	return answer.Result[0], nil
+	return json.NewDecoder(resp.Body).Decode(&struct {
+		Result any `json:"result"`
+	}{result})
 }
 
 // qbittorrentConfig allows several connections per address: the tracker tells qBittorrent of itself
