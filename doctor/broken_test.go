@@ -59,7 +59,7 @@ func TestEachBrokenInvariantIsFoundAlone(t *testing.T) {
 			in.exec("UPDATE jobs SET lease_until = '', updated_at = '2020-01-01 00:00:00.000Z' WHERE id = {:runs}")
 			return in.runs
 		}},
-		{"a job that waits for one that has ended", 3, serving, "has ended", func(in *installation) string {
+		{"a job that waits for one that makes nothing", 3, serving, "makes nothing", func(in *installation) string {
 			in.exec("UPDATE jobs SET waits_for = {:done} WHERE id = {:runs}")
 			return in.runs
 		}},
@@ -157,6 +157,33 @@ func TestEachBrokenInvariantIsFoundAlone(t *testing.T) {
 		{"a complete file whose object is gone", 9, Options{}, "is gone", func(in *installation) string {
 			in.exec("UPDATE files SET object_id = 'none' WHERE job_id = {:done} AND file_index = 1")
 			return in.value("SELECT id FROM files WHERE job_id = {:done} AND file_index = 1")
+		}},
+		{"a file that is to be stored as an object that goes", 9, Options{}, "is deleting", func(in *installation) string {
+			in.exec("UPDATE objects SET state = 'deleting' WHERE state = 'uploading'")
+			return in.value("SELECT id FROM files WHERE job_id = {:runs}")
+		}},
+		{"a file that is not complete though its object is", 9, Options{}, "is not complete", func(in *installation) string {
+			in.exec("UPDATE files SET is_complete = FALSE WHERE job_id = {:done} AND file_index = 1")
+			return in.value("SELECT id FROM files WHERE job_id = {:done} AND file_index = 1")
+		}},
+		{"an object that two jobs make", 9, Options{}, "made by 2 jobs", func(in *installation) string {
+			other := in.save("jobs", map[string]any{"user_id": in.user, "torrent_id": in.value("SELECT torrent_id FROM jobs WHERE id = {:runs}"),
+				"infohash": "0", "status": "downloading", "desired": "run"})
+			in.save("files", map[string]any{"job_id": other, "user_id": in.user, "object_id": in.value("SELECT object_id FROM files WHERE job_id = {:runs}"),
+				"file_index": 0, "path": "a", "size_bytes": 50000, "selected": true})
+			return in.value("SELECT object_id FROM files WHERE job_id = {:runs}")
+		}},
+		{"a private torrent's object that two users have", 15, Options{}, "of another", func(in *installation) string {
+			in.exec("UPDATE objects SET scope = 'somebody' WHERE state = 'uploading'")
+			return in.value("SELECT id FROM files WHERE job_id = {:runs}")
+		}},
+		{"a job for a private torrent of somebody else", 15, Options{}, "private torrent", func(in *installation) string {
+			in.exec("UPDATE torrents SET scope = 'somebody' WHERE name = 'runs'")
+			return in.runs
+		}},
+		{"a file of another user than its job", 15, Options{}, "of user nobody", func(in *installation) string {
+			in.exec("UPDATE files SET user_id = 'nobody' WHERE job_id = {:runs}")
+			return in.value("SELECT id FROM files WHERE job_id = {:runs}")
 		}},
 		{"an object without a row for two hours", 10, inTwoHours(), "5 bytes since", func(in *installation) string {
 			_, err := in.store.Put(context.Background(), "objects/stray", []byte("stray"), storage.Meta{})

@@ -54,11 +54,12 @@ var invariants = []invariant{
 	{6, "A job's events have no gap and fold to its row", eventsFold, nil},
 	{7, "The bytes of every stored object equal its torrent's hashes", bytesEqualHashes, theDeepLook},
 	{8, "Sizes of objects, rows and metainfo are equal", sizesAgree, nil},
-	{9, "No complete file is without its stored object", completeFilesHaveObjects, nil},
+	{9, "Every file has the object that it needs, and one job makes it", filesHaveObjects, nil},
 	{10, "No object in the store is without a row for an hour", noOrphanObjects, nil},
 	{11, "No unfinished upload in the store is without a live job for an hour", noOrphanUploads, nil},
 	{12, "The storage that a job counts is that of its files", storageIsCounted, nil},
 	{14, "Every mutation has a row in the audit, which is only ever added to", auditIsWhole, nil},
+	{15, "Nothing of one user reaches another", contentIsOwned, nil},
 }
 
 func aServer(o Options) string {

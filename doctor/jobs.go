@@ -59,9 +59,9 @@ func leasesAreFresh(x *examination, found func(Violation)) (string, error) {
 		`SELECT id, status || ' on agent ' || agent_id || ', whose lease ended at ' || lease_until FROM jobs
 			WHERE status IN ('fetching_metadata', 'downloading', 'uploading')
 			AND CASE lease_until WHEN '' THEN updated_at ELSE lease_until END < {:oldest}`,
-		`SELECT id, 'waits for job ' || waits_for || ', which has ended or is gone' FROM jobs
-			WHERE waits_for != '' AND status NOT IN ('completed', 'failed', 'cancelled') AND NOT EXISTS
-			(SELECT 1 FROM jobs other WHERE other.id = jobs.waits_for AND other.status NOT IN ('completed', 'failed', 'cancelled'))`)
+		`SELECT id, 'is ' || status || ' and waits for job ' || waits_for || ', which makes nothing' FROM jobs
+			WHERE waits_for != '' AND (status != 'queued' OR NOT EXISTS
+			(SELECT 1 FROM jobs runner WHERE runner.id = jobs.waits_for AND runner.status IN ('downloading', 'uploading')))`)
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(types.DefaultDateLayout) }

@@ -112,12 +112,6 @@ func storedObjectsAreThere(x *examination, found func(Violation)) (string, error
 	return "", err
 }
 
-func completeFilesHaveObjects(x *examination, found func(Violation)) (string, error) {
-	return "", x.query(found, `SELECT files.id, 'is complete, but its object ' || object_id || ' is ' || COALESCE(objects.state, 'gone')
-		FROM files LEFT JOIN objects ON objects.id = files.object_id
-		WHERE files.is_complete = TRUE AND COALESCE(objects.state, '') != 'stored'`, nil)
-}
-
 func noOrphanObjects(x *examination, found func(Violation)) (string, error) {
 	inv, err := x.inventory()
 	if err != nil {
