@@ -134,11 +134,7 @@ func (f *finisher) write(tx core.App, batch []finished) (written, error) {
 
 // tellStored writes what a job's newly complete files mean for it: an event, and perhaps the end of its waiting.
 func tellStored(tx core.App, jobID string, files []storedFile) error {
-	indexes := make([]int, len(files))
-	for i, file := range files {
-		indexes[i] = file.Index
-	}
-	if err := hooks.AddEvent(tx, jobID, collections.EventFile, map[string]any{"files": indexes}); err != nil {
+	if err := addFileEvent(tx, jobID, files); err != nil {
 		return err
 	}
 	return hooks.FreeWaiting(tx, jobID)

@@ -53,16 +53,20 @@ func makeObjects(tx core.App, torrentID, scope string, files []bareFile) error {
 
 // tellComplete tells of files in a range that were stored before they were the job's.
 func tellComplete(tx core.App, jobID string, r indexRange) error {
-	rows, err := all[storedFile](tx, `SELECT id, job_id, user_id, file_index FROM files WHERE job_id = {:job} AND file_index BETWEEN {:from} AND {:upto} AND is_complete = TRUE
+	files, err := all[storedFile](tx, `SELECT id, job_id, user_id, file_index FROM files WHERE job_id = {:job} AND file_index BETWEEN {:from} AND {:upto} AND is_complete = TRUE
 		ORDER BY file_index`, dbx.Params{"job": jobID, "from": r.from, "upto": r.upto})
-	if err != nil || len(rows) == 0 {
+	if err != nil || len(files) == 0 {
 		return err
 	}
-	indexes := make([]int, len(rows))
-	for i, row := range rows {
-		indexes[i] = row.Index
+	hooks.FilesCompleted(tx, jobID, fileIDs(files))
+	return addFileEvent(tx, jobID, files)
+}
+
+func addFileEvent(tx core.App, jobID string, files []storedFile) error {
+	indexes := make([]int, len(files))
+	for i, file := range files {
+		indexes[i] = file.Index
 	}
-	hooks.FilesCompleted(tx, jobID, fileIDs(rows))
 	return hooks.AddEvent(tx, jobID, collections.EventFile, map[string]any{"files": indexes})
 }
 
