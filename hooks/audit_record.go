@@ -142,11 +142,6 @@ func isSecret(field core.Field) bool {
 	return field.Type() == core.FieldTypePassword || field.GetHidden() || name == core.FieldNameTokenKey || name == "magnet_uri" || strings.HasSuffix(name, "_hash")
 }
 
-// system names what the control plane itself does, for a change that people should find in the audit.
-func system(action string) context.Context {
-	return WithActor(context.Background(), Actor{Kind: ActorSystem, Action: action})
-}
-
 // auditLogs is the table that is only ever added to.
 const auditLogs = "audit_logs"
 
