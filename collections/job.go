@@ -83,17 +83,18 @@ type EventType string
 
 // The events. Status events carry {"from","to","attempt","code"?}; they fold to the row.
 const (
-	EventCreated     EventType = "created"
-	EventStatus      EventType = "status"
-	EventDesired     EventType = "desired"
-	EventMetadata    EventType = "metadata"
-	EventFile        EventType = "file_completed"
-	EventRetry       EventType = "retry"
-	EventExpired     EventType = "expired"      // the plan's time for keeping its files is over
-	EventFileRemoved EventType = "file_removed" // by its owner; {"file_id","path"}
+	EventCreated        EventType = "created"
+	EventStatus         EventType = "status"
+	EventDesired        EventType = "desired"
+	EventMetadata       EventType = "metadata"
+	EventFile           EventType = "file_completed"
+	EventRetry          EventType = "retry"
+	EventExpired        EventType = "expired"          // the plan's time for keeping its files is over
+	EventFileRemoved    EventType = "file_removed"     // by its owner; {"file_id","path"}
+	EventUploadsGivenUp EventType = "uploads_given_up" // it was paused for days; {"uploads","bytes"}
 )
 
 // EventTypes lists every event.
 func EventTypes() []EventType {
-	return []EventType{EventCreated, EventStatus, EventDesired, EventMetadata, EventFile, EventRetry, EventExpired, EventFileRemoved}
+	return []EventType{EventCreated, EventStatus, EventDesired, EventMetadata, EventFile, EventRetry, EventExpired, EventFileRemoved, EventUploadsGivenUp}
 }

@@ -73,6 +73,10 @@ func TestAnUploadIsGivenUpWhenAllWhoWantItHavePausedForLong(t *testing.T) {
 		t.Fatalf("the second runs: %v, %d parts", err, s.count("upload_parts"))
 	}
 	s.pause(s.second)
+	if _, err := s.RunSweep(t.Context()); err != nil || s.count("upload_parts") != 1 {
+		t.Fatalf("the second was paused just now: %v, %d parts", err, s.count("upload_parts"))
+	}
+	s.clock.Advance(6*24*time.Hour + time.Hour)
 	if _, err := s.RunSweep(t.Context()); err != nil || s.count("upload_parts") != 0 {
 		t.Fatalf("both are paused: %v, %d parts", err, s.count("upload_parts"))
 	}

@@ -259,14 +259,15 @@ func (e JobDesired) Valid() bool {
 
 // Defines values for JobEventEventType.
 const (
-	JobEventEventTypeCreated       JobEventEventType = "created"
-	JobEventEventTypeDesired       JobEventEventType = "desired"
-	JobEventEventTypeExpired       JobEventEventType = "expired"
-	JobEventEventTypeFileCompleted JobEventEventType = "file_completed"
-	JobEventEventTypeFileRemoved   JobEventEventType = "file_removed"
-	JobEventEventTypeMetadata      JobEventEventType = "metadata"
-	JobEventEventTypeRetry         JobEventEventType = "retry"
-	JobEventEventTypeStatus        JobEventEventType = "status"
+	JobEventEventTypeCreated        JobEventEventType = "created"
+	JobEventEventTypeDesired        JobEventEventType = "desired"
+	JobEventEventTypeExpired        JobEventEventType = "expired"
+	JobEventEventTypeFileCompleted  JobEventEventType = "file_completed"
+	JobEventEventTypeFileRemoved    JobEventEventType = "file_removed"
+	JobEventEventTypeMetadata       JobEventEventType = "metadata"
+	JobEventEventTypeRetry          JobEventEventType = "retry"
+	JobEventEventTypeStatus         JobEventEventType = "status"
+	JobEventEventTypeUploadsGivenUp JobEventEventType = "uploads_given_up"
 )
 
 // Valid indicates whether the value is a known member of the JobEventEventType enum.
@@ -287,6 +288,8 @@ func (e JobEventEventType) Valid() bool {
 	case JobEventEventTypeRetry:
 		return true
 	case JobEventEventTypeStatus:
+		return true
+	case JobEventEventTypeUploadsGivenUp:
 		return true
 	default:
 		return false

@@ -19,6 +19,7 @@ test.each([
   ['file_completed', { files: [4] }, 'A file is ready'],
   ['file_completed', { files: [0, 1, 2] }, '3 files are ready'],
   ['file_completed', null, 'A file is ready'],
+  ['uploads_given_up', { uploads: 2, bytes: 1 }, 'Paused for days: unfinished uploads were dropped'],
   ['retry', {}, 'Trying again'],
 ] as const)('%s %j reads %s', (type, payload, text) => {
   expect(eventText(event(type, payload))).toBe(text);

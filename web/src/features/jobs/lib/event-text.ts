@@ -32,6 +32,8 @@ export function eventText(event: JobEvent): string {
       return 'Trying again';
     case 'expired':
       return 'Files removed: their time was over';
+    case 'uploads_given_up':
+      return 'Paused for days: unfinished uploads were dropped';
     default:
       return String(event.event_type);
   }
