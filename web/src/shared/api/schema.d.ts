@@ -1438,7 +1438,7 @@ export interface components {
             /** @description From 1, without gaps. */
             seq: number;
             /** @enum {string} */
-            event_type: "created" | "status" | "desired" | "metadata" | "file_completed" | "retry" | "expired" | "file_removed";
+            event_type: "created" | "status" | "desired" | "metadata" | "file_completed" | "retry" | "expired" | "file_removed" | "uploads_given_up";
             /** @description Of a status event from, to, attempt and perhaps code. */
             payload: Record<string, never> | null;
             /** Format: date-time */
