@@ -190,6 +190,9 @@ func (d *Dispatcher) renote(notes map[string]note) {
 
 // explain answers why a job waits of which the pump has made no note, because many wait before it.
 func (d *Dispatcher) explain(job *core.Record) progress.Verdict {
+	if job.GetString("waits_for") != "" {
+		return waitsForContent
+	}
 	if !isInLine(job) || job.GetDateTime("next_attempt_at").Time().After(d.Now()) {
 		return noVerdict
 	}

@@ -23,8 +23,8 @@ type arrivingJob struct {
 // arrived is what the store has by now of the files of a waiting job. It goes from the uploads, which are few, to the files.
 const arrived = `SELECT j.id,
 	(SELECT COALESCE(SUM(size_bytes), 0) FROM files WHERE job_id = j.id AND selected = TRUE AND is_complete = TRUE)
-	+ (SELECT COALESCE(SUM(p.size_bytes), 0) FROM uploads u JOIN files f ON f.object_id = u.object_id AND f.job_id = j.id
-		JOIN upload_parts p ON p.upload = u.id) AS stored
+	+ (SELECT COALESCE(SUM(p.size_bytes), 0) FROM uploads u CROSS JOIN files f ON f.object_id = u.object_id AND f.job_id = j.id
+		CROSS JOIN upload_parts p ON p.upload = u.id) AS stored
 	FROM jobs j WHERE j.waits_for != ''`
 
 const (
@@ -83,8 +83,9 @@ func (d *Dispatcher) tellArrived(job *arrivingJob, stored int64) {
 // passTurns ends the turn of jobs that have got nowhere for TurnPatience while others wait for the same content: those may have
 // trackers and peers that these lack.
 func (d *Dispatcher) passTurns() error {
-	stuck, err := all[heldRow](d.App, `SELECT id, attempt, agent_id, agent_start FROM jobs WHERE status = 'downloading' AND status_since <= {:since} AND progressed_at <= {:since}
-		AND EXISTS (SELECT 1 FROM jobs waiting WHERE waiting.waits_for = jobs.id AND waiting.waits_for != '' AND waiting.next_attempt_at <= {:now})`,
+	stuck, err := all[heldRow](d.App, `SELECT id, attempt, agent_id, agent_start FROM jobs
+		WHERE id IN (SELECT waits_for FROM jobs WHERE waits_for != '' AND next_attempt_at <= {:now})
+		AND status = 'downloading' AND status_since <= {:since} AND progressed_at <= {:since}`,
 		dbx.Params{"since": stamp(d.Now().Add(-collections.TurnPatience)), "now": stamp(d.Now())})
 	for _, job := range stuck {
 		d.endAttempt(d.App, job.ID, job.Attempt, ending{

@@ -57,7 +57,7 @@ func passTurn(tx core.App, job *core.Record, from collections.Status) error {
 const (
 	stopWaiting   = `UPDATE jobs SET waits_for = '' WHERE id = {:job} AND waits_for != ''`
 	freeWaiting   = `UPDATE jobs SET waits_for = '' WHERE waits_for = {:job} AND waits_for != ''`
-	letOthersWait = `UPDATE jobs SET waits_for = {:job} WHERE torrent_id = {:torrent} AND torrent_id != '' AND status = 'queued' AND waits_for = ''
+	letOthersWait = `UPDATE jobs INDEXED BY idx_jobs_torrent SET waits_for = {:job} WHERE torrent_id = {:torrent} AND torrent_id != '' AND status = 'queued' AND waits_for = ''
 		AND id != {:job} AND` + common + `{:job})`
 	freeContent = `UPDATE jobs SET waits_for = '' WHERE waits_for != '' AND (id = {:job} OR waits_for = {:job}) AND NOT` + common + `jobs.waits_for)`
 )
