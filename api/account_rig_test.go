@@ -106,7 +106,7 @@ func (s *server) count(table string, where dbx.Expression) int64 {
 
 func (s *server) find(email string) *core.Record {
 	s.t.Helper()
-	user, err := findByEmail(s.app, "users", email)
+	user, err := hooks.FindByEmail(s.app, "users", email)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -96,7 +96,7 @@ func (r *registration) store(ctx context.Context, tx core.App) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
-	owner, err := findByEmail(tx, "users", r.user.Email())
+	owner, err := hooks.FindByEmail(tx, "users", r.user.Email())
 	if err == nil {
 		return r.pretend(ctx, tx, owner, invite)
 	}

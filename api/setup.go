@@ -74,7 +74,7 @@ func makeFirstAdmin(ctx context.Context, tx core.App, email, password string) (*
 	} else if exists {
 		return nil, setupOver()
 	}
-	admin, err := findByEmail(tx, "users", email)
+	admin, err := hooks.FindByEmail(tx, "users", email)
 	if errors.Is(err, sql.ErrNoRows) {
 		admin, err = newUser(tx, email)
 	}
@@ -105,7 +105,7 @@ func linkFirstSuperuser(tx core.App, user *core.Record, password string) error {
 // on (hooks).
 func linkSuperuser(tx core.App, admin *core.Record, password string) error {
 	email := admin.Email()
-	superuser, err := findByEmail(tx, core.CollectionNameSuperusers, email)
+	superuser, err := hooks.FindByEmail(tx, core.CollectionNameSuperusers, email)
 	if errors.Is(err, sql.ErrNoRows) {
 		var superusers *core.Collection
 		if superusers, err = tx.FindCachedCollectionByNameOrId(core.CollectionNameSuperusers); err == nil {

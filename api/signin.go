@@ -9,6 +9,7 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/longshore-project/longshore/collections"
+	"github.com/longshore-project/longshore/hooks"
 )
 
 // authRoutes sign people in and out.
@@ -63,7 +64,7 @@ func (a *API) signIn(e *core.RequestEvent) error {
 
 // checkPassword takes as long for an unknown e-mail as for a wrong password.
 func (a *API) checkPassword(email, password string) (*core.Record, error) {
-	user, err := findByEmail(a.app, "users", email)
+	user, err := hooks.FindByEmail(a.app, "users", email)
 	known := err == nil
 	if known && user.ValidatePassword(password) {
 		return user, nil

@@ -47,7 +47,7 @@ func UpsertUser(app core.App, email, password string, role collections.Role, pla
 		return false, err
 	}
 	err = hooks.InTransaction(app, func(tx core.App) error {
-		user, err := findByEmail(tx, "users", email)
+		user, err := hooks.FindByEmail(tx, "users", email)
 		if created = errors.Is(err, sql.ErrNoRows); created {
 			user, err = newUser(tx, email)
 		}
@@ -78,15 +78,6 @@ func newUser(app core.App, email string) (*core.Record, error) {
 	user.SetEmail(strings.ToLower(email))
 	user.Set("role", string(collections.RoleUser))
 	return user, nil
-}
-
-// findByEmail answers the account with this address, in any case: phones begin it with a capital.
-func findByEmail(app core.App, collection, email string) (*core.Record, error) {
-	r, err := app.FindAuthRecordByEmail(collection, email)
-	if errors.Is(err, sql.ErrNoRows) {
-		return app.FindAuthRecordByEmail(collection, strings.ToLower(email))
-	}
-	return r, err
 }
 
 // setPassword saves the user, with a new password only if it is another one: that ends what was opened by the old.

@@ -2,6 +2,8 @@ package hooks
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"strings"
 
 	"github.com/pocketbase/dbx"
@@ -10,6 +12,16 @@ import (
 
 	"github.com/longshore-project/longshore/collections"
 )
+
+// FindByEmail answers the account with this address, in any case: phones begin it with a capital. sql.ErrNoRows when
+// there is none.
+func FindByEmail(app core.App, collection, email string) (*core.Record, error) {
+	r, err := app.FindAuthRecordByEmail(collection, email)
+	if errors.Is(err, sql.ErrNoRows) {
+		return app.FindAuthRecordByEmail(collection, strings.ToLower(email))
+	}
+	return r, err
+}
 
 // foldAddress keeps one spelling of each address, whoever sets it: people are found by it in any case.
 func foldAddress(e *core.RecordEvent) error {

@@ -73,7 +73,7 @@ func (m *Mailer) account(r row) (*core.Record, error) {
 	case r.Kind != collections.MailEmail:
 		return user, nil
 	}
-	if _, err = m.byEmail(r.Email); errors.Is(err, sql.ErrNoRows) { // the new address is still nobody's
+	if _, err = hooks.FindByEmail(m.app, "users", r.Email); errors.Is(err, sql.ErrNoRows) { // the new address is still nobody's
 		return user, nil
 	} else if err == nil {
 		err = errUseless
@@ -83,18 +83,9 @@ func (m *Mailer) account(r row) (*core.Record, error) {
 
 func (m *Mailer) find(r row) (*core.Record, error) {
 	if r.UserID == "" {
-		return m.byEmail(r.Email)
+		return hooks.FindByEmail(m.app, "users", r.Email)
 	}
 	return m.app.FindRecordById("users", r.UserID)
-}
-
-// byEmail answers the account with this address, in any case.
-func (m *Mailer) byEmail(email string) (*core.Record, error) {
-	user, err := m.app.FindAuthRecordByEmail("users", email)
-	if errors.Is(err, sql.ErrNoRows) {
-		return m.app.FindAuthRecordByEmail("users", strings.ToLower(email))
-	}
-	return user, err
 }
 
 // send waits for the server's answer. PocketBase's client has no limit of its own; a call that never ends is left behind.
