@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
@@ -54,7 +55,7 @@ func (a *API) listBlocklist(e *core.RequestEvent) error {
 func blockOf(r *core.Record) wire.Block {
 	return wire.Block{
 		Id: r.Id, Infohash: r.GetString("infohash"), Reason: r.GetString("reason"), CreatedBy: r.GetString("created_by"),
-		CreatedAt: r.GetDateTime("created_at").Time(),
+		CreatedAt: r.GetDateTime("created_at").Time().Truncate(time.Millisecond),
 	}
 }
 

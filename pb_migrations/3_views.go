@@ -17,13 +17,14 @@ type view struct{ name, query string }
 var views = []view{
 	// Position is the place over all, when every owner gets a turn in order; turn is the place in the owner's own line.
 	{"queue", `SELECT q.id, CAST(ROW_NUMBER() OVER (ORDER BY q.turn, q.priority DESC, q.created_at, q.id) AS INT) AS position, CAST(q.turn AS INT) AS turn,
-		CAST(q.user_email AS TEXT) AS user_email, q.user_id AS user_id, q.name AS name, q.priority AS priority,
+		u.id AS user, CAST(COALESCE(u.email, '') AS TEXT) AS user_email, CAST(q.name AS TEXT) AS name, CAST(q.priority AS INT) AS priority,
 		CAST(CASE WHEN q.waits_for != '' THEN 'waits_for_content' WHEN q.unreserved THEN 'quota_storage'
 			WHEN q.next_attempt_at > strftime('%Y-%m-%d %H:%M:%fZ', 'now') THEN q.error_code ELSE '' END AS TEXT) AS verdict,
-		q.next_attempt_at AS next_attempt_at, q.retries AS retries, q.waits_for AS waits_for, q.engine AS engine, q.size_bytes AS size_bytes, q.created_at AS created_at
-		FROM (SELECT j.*, u.email AS user_email, j.wait_for_quota AND j.torrent_id != '' AND j.reserved_bytes < j.size_bytes AS unreserved,
+		CAST(q.next_attempt_at AS TEXT) AS next_attempt_at, CAST(q.retries AS INT) AS retries, CAST(q.waits_for AS TEXT) AS waits_for, CAST(q.engine AS TEXT) AS engine,
+		CAST(q.size_bytes AS INT) AS size_bytes, CAST(q.created_at AS TEXT) AS created_at
+		FROM (SELECT j.*, j.wait_for_quota AND j.torrent_id != '' AND j.reserved_bytes < j.size_bytes AS unreserved,
 			ROW_NUMBER() OVER (PARTITION BY j.user_id ORDER BY j.priority DESC, j.created_at, j.id) AS turn
-			FROM jobs j LEFT JOIN users u ON u.id = j.user_id WHERE j.status = 'queued' AND j.desired = 'run') q`},
+			FROM jobs j WHERE j.status = 'queued' AND j.desired = 'run') q LEFT JOIN users u ON u.id = q.user_id`},
 
 	{"dead_letters", `SELECT j.id, u.id AS user, j.name AS name, j.infohash AS infohash, j.error_code AS error_code, j.error AS error, j.retries AS retries,
 		j.attempt AS attempt, j.completed_at AS failed_at, j.created_at AS created_at
