@@ -35,7 +35,7 @@ export function eventText(event: JobEvent): string {
     case 'uploads_given_up':
       return 'Paused for days: unfinished uploads were dropped';
     default:
-      return String(event.event_type);
+      return event.event_type;
   }
 }
 
