@@ -196,16 +196,14 @@ func TestAMovedJobWaitsForTheAgentThatHasNotTriedIt(t *testing.T) {
 	r := newRig(t).limited()
 	a, b := r.newAgent(false), r.newAgent(false)
 	b.slots = 0
-	report := func() {}
 	a.report()
 	b.report()
 	job := r.addMagnet(metainfo(t, "t", testFile{"a", 1000}))
 	start := a.started(1)
-	report = func() {
+	r.pass(11*time.Minute, func() {
 		a.report(at(collections.AgentFetchingMetadata, start, 0, 0, 0))
 		b.report()
-	}
-	r.pass(11*time.Minute, report)
+	})
 	r.swept().untilStatus(job.Id, collections.StatusQueued)
 	r.until("the job waits for the other agent", func() bool {
 		v, _ := r.board.Verdict(job.Id)

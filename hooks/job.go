@@ -23,6 +23,8 @@ var ours sync.Map
 // When fn changes nothing, nothing is written. Inside a transaction of the caller it becomes part of that one; there
 // one job may be changed once.
 // It answers the record as committed. not_found when there is no such job. Bind must have been called.
+//
+//nolint:contextcheck // nobody acts, and nothing is broken off half-way
 func ChangeJob(app core.App, id string, fn func(tx core.App, job *core.Record) error) (*core.Record, error) {
 	return ChangeJobAs(context.Background(), app, id, fn)
 }

@@ -8,3 +8,5 @@ CGO_ENABLED=0 go test -run '^$' -bench . -timeout 20m ./collections ./dispatch .
 # A round of BenchmarkProgress takes ten seconds of live updates; changes are averaged over some hundred.
 CGO_ENABLED=0 go test -run '^$' -bench Progress -benchtime 1x -timeout 20m ./progress
 CGO_ENABLED=0 go test -run '^$' -bench StatusChange -benchtime 300x -timeout 20m ./progress
+# An admin's pages at 100,000 jobs.
+CGO_ENABLED=0 go test -run '^$' -bench Admin -timeout 20m ./api
