@@ -93,7 +93,7 @@ func (l *line) full() bool { return !l.plan.Slots.Allows(int64(l.running) + 1) }
 func (l *line) priority() int64 {
 	p := l.jobs[0].Priority + l.plan.Priority
 	if l.running == 0 {
-		p += int64(l.now.Sub(l.jobs[0].since()) / ageStep)
+		p += int64(max(0, l.now.Sub(l.jobs[0].since())) / ageStep)
 	}
 	return p
 }

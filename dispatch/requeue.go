@@ -34,7 +34,10 @@ func RetryJob(ctx context.Context, app core.App, jobID string) (*core.Record, er
 	if err != nil || r.info == nil {
 		return made, err
 	}
-	return made, FillFiles(app, made)
+	if err := FillFiles(app, made); err != nil { // made again before it runs
+		app.Logger().Error("files of a new job are missing", "job", made.Id, "error", err)
+	}
+	return made, nil
 }
 
 func findFailed(app core.App, jobID string) (*core.Record, error) {
@@ -70,6 +73,7 @@ func findJob(app core.App, where ...dbx.Expression) (*core.Record, error) {
 // retry is a new job on its way, and the old one.
 type retry struct {
 	old, job *core.Record
+	torrent  *core.Record          // that came to be known since
 	info     *collections.Metainfo // nil while unknown
 }
 
@@ -81,15 +85,25 @@ func newRetry(ctx context.Context, app core.App, old *core.Record) (*retry, erro
 	if owner.GetBool("disabled") {
 		return nil, collections.Errorf(collections.CodeForbidden, "The owner of this job is disabled.")
 	}
-	r := &retry{old: old}
-	if old.GetString("torrent_id") != "" {
-		if r.info, err = metainfoOfJob(app, old); err != nil {
-			return nil, err
-		}
+	r := &retry{old: old, job: core.NewRecord(old.Collection())}
+	if err := r.recognise(app); err != nil {
+		return nil, err
 	}
-	r.job = core.NewRecord(old.Collection())
 	r.fill(ctx)
 	return r, r.askScripts(app, owner)
+}
+
+// recognise finds out what is known of the content by now.
+func (r *retry) recognise(app core.App) (err error) {
+	if r.old.GetString("torrent_id") != "" {
+		r.info, err = metainfoOfJob(app, r.old)
+		return err
+	}
+	r.torrent, r.info, err = KnownTorrent(app, r.old.GetString("user_id"), collections.Infohash(r.old.GetString("infohash")))
+	if err == nil && r.info != nil && !SelectsSomething(r.info, selectionOf(r.old)) {
+		err = errNothingSelected
+	}
+	return err
 }
 
 // carried are the columns that say what its owner wants of a job, and what is known of its torrent.
@@ -101,6 +115,11 @@ var carried = []string{
 func (r *retry) fill(ctx context.Context) {
 	for _, column := range carried {
 		r.job.Set(column, r.old.Get(column))
+	}
+	if r.torrent != nil {
+		r.job.Set("torrent_id", r.torrent.Id)
+		r.job.Set("name", r.info.Name)
+		r.job.Set("size_bytes", SelectedSize(r.info, selectionOf(r.old)))
 	}
 	status := collections.StatusQueued
 	if r.info != nil && r.old.GetBool("select_files") {

@@ -73,6 +73,23 @@ func TestARetryIsANewJobOfTheSameWish(t *testing.T) {
 	}
 }
 
+func TestARetryOfAMagnetKnowsWhatHasBecomeKnownSince(t *testing.T) {
+	r := newRig(t)
+	m := metainfo(t, "album", testFile{"a", 1000}, testFile{"b", 2000})
+	old := r.failed(r.addMagnet(m))
+	_, err := dispatch.SaveMetainfo(r.app, r.user.Id, m)
+	r.must(err)
+	made := r.find("jobs", r.retry(old.Id).Id)
+	if made.GetString("torrent_id") == "" || made.GetString("name") != "album" || made.GetInt("size_bytes") != 3000 || made.GetInt("reserved_bytes") != 3000 {
+		t.Fatalf("got %v", made.PublicExport())
+	}
+	a := r.newAgent(false)
+	a.report()
+	if start := a.started(1); start.JobID != made.Id || len(start.Metainfo) == 0 {
+		t.Fatalf("got %+v", start)
+	}
+}
+
 func TestManyClicksMakeOneRetry(t *testing.T) {
 	r := newRig(t)
 	old := r.failed(r.addTorrent(r.user, metainfo(t, "t", testFile{"a", 1000}), nil))
