@@ -12,11 +12,12 @@ import (
 
 const (
 	liveJobs = `SELECT id FROM jobs WHERE status NOT IN ('completed', 'failed', 'cancelled') AND `
-	// liveJobsOf are those of one infohash, blockedJobs those of every infohash on the blocklist.
-	liveJobsOf = liveJobs + `infohash = {:infohash} UNION ` + liveJobs + `infohash_v2 = {:infohash} UNION ` +
-		liveJobs + `infohash IN (SELECT infohash_v1 FROM torrents WHERE infohash_v2 = {:infohash}) LIMIT {:limit}`
-	blockedJobs = liveJobs + `infohash IN (SELECT infohash FROM blocklist) UNION ` + liveJobs + `infohash_v2 IN (SELECT infohash FROM blocklist) UNION ` +
-		liveJobs + `infohash IN (SELECT infohash_v1 FROM torrents WHERE infohash_v2 IN (SELECT infohash FROM blocklist)) LIMIT {:limit}`
+	// liveJobsOf are those of one infohash, blockedJobs those of every infohash on the blocklist. By OR, not UNION, which
+	// would find all before it answers the first.
+	liveJobsOf = liveJobs + `(infohash = {:infohash} OR infohash_v2 = {:infohash} OR
+		infohash IN (SELECT infohash_v1 FROM torrents WHERE infohash_v2 = {:infohash})) LIMIT {:limit}`
+	blockedJobs = liveJobs + `(infohash IN (SELECT infohash FROM blocklist) OR infohash_v2 IN (SELECT infohash FROM blocklist WHERE infohash != '') OR
+		infohash IN (SELECT infohash_v1 FROM torrents WHERE infohash_v2 IN (SELECT infohash FROM blocklist))) LIMIT {:limit}`
 )
 
 const (

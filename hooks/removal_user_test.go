@@ -36,7 +36,7 @@ func TestAUserOfManyJobsIsGoneAtOnceAndTheJobsInSteps(t *testing.T) {
 	mustOwn(t, app, bystander, 3)
 	mustSave(t, app, "sessions", map[string]any{"user_id": user.Id, "token_hash": "x"})
 	mustSave(t, app, "usage_metrics_daily", map[string]any{"user_id": user.Id, "date": "2026-01-01"})
-	longest := watchWriter(t, app, bystander, func() {
+	_, writes := watchWriter(t, app, func() {
 		rows := newRows(t, app, func() {
 			if err := app.DeleteWithContext(by(hooks.ActorUser, "account.delete"), user); err != nil {
 				t.Fatal(err)
@@ -62,8 +62,8 @@ func TestAUserOfManyJobsIsGoneAtOnceAndTheJobsInSteps(t *testing.T) {
 	mustCount(t, app, "removals", nil, 0)
 	mustCount(t, app, "jobs", dbx.HashExp{"user_id": bystander.Id}, 4)
 	mustCount(t, app, "link_grants", dbx.HashExp{"user_id": bystander.Id}, 3)
-	if longest > patience {
-		t.Errorf("another writer waited %s", longest)
+	if writes < 2 { // one comes before or behind it in any case
+		t.Errorf("others wrote %d times in between", writes)
 	}
 }
 
@@ -90,7 +90,6 @@ func TestNobodySubmitsForAUserWhoIsGone(t *testing.T) {
 func BenchmarkUserRemoval(b *testing.B) {
 	app := hookstest.NewApp(b)
 	hooks.Bind(app)
-	other := hookstest.MustCreateUser(b, app, "b@example.com", collections.RoleUser)
 	for b.Loop() {
 		b.StopTimer()
 		user := hookstest.MustCreateUser(b, app, "a@example.com", collections.RoleUser)
@@ -98,7 +97,7 @@ func BenchmarkUserRemoval(b *testing.B) {
 		b.StartTimer()
 		begun := time.Now()
 		var deleted time.Duration
-		longest := watchWriter(b, app, other, func() {
+		longest, _ := watchWriter(b, app, func() {
 			if err := app.Delete(user); err != nil {
 				b.Fatal(err)
 			}
