@@ -33,7 +33,7 @@ func (c *client) waitVerdict(id, code string) {
 	c.t.Helper()
 	eventually(c.t, "job "+id+" says "+code, 20*time.Second, func() error {
 		if got, err := c.verdict(id); err != nil || got != code {
-			return fmt.Errorf("it says %q, %v", got, err)
+			return fmt.Errorf("it says %q, %w", got, err)
 		}
 		return nil
 	})
@@ -44,7 +44,7 @@ func (c *client) waitStored(id string, but int64) {
 	c.t.Helper()
 	eventually(c.t, "the uploads have caught up", time.Minute, func() error {
 		if j, err := c.job(id); err != nil || j.DoneBytes-j.StoredBytes > but {
-			return fmt.Errorf("%+v, %v", j, err)
+			return fmt.Errorf("%+v, %w", j, err)
 		}
 		return nil
 	})
