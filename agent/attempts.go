@@ -44,6 +44,7 @@ func (a *Agent) start(req collections.StartRequest) (collections.AgentStatus, er
 	if old == nil && a.slotsUsed() >= a.cfg.Slots {
 		return collections.AgentStatus{}, collections.Errorf(collections.CodeUnavailable, "All %d slots are taken.", a.cfg.Slots)
 	}
+	a.inherit(&req)
 	j := a.newJob(req, old)
 	a.jobs[req.JobID] = j
 	if old != nil {
@@ -53,6 +54,16 @@ func (a *Agent) start(req collections.StartRequest) (collections.AgentStatus, er
 	a.reports.begin(status)
 	go j.run()
 	return status, nil
+}
+
+// inherit gives a job the data of one that does not run any more. Without them it begins anew. The caller holds mu.
+func (a *Agent) inherit(req *collections.StartRequest) {
+	if req.Inherit == "" || a.jobs[req.Inherit] != nil {
+		return
+	}
+	if err := a.scratch.inherit(req.JobID, req.Inherit, collections.Infohash(req.Infohash)); err != nil {
+		a.log.Warn("the data of another job cannot be taken over", "job", req.JobID, "from", req.Inherit, "error", err)
+	}
 }
 
 // stop ends an attempt and waits until it has ended. It is no error when there is none; its data are removed all the same when they are not to be kept.

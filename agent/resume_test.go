@@ -97,6 +97,56 @@ func TestAStopThatKeepsDataLosesNothing(t *testing.T) {
 	})
 }
 
+func TestAJobGoesOnWithTheDataOfAnother(t *testing.T) {
+	t.Parallel()
+	cp := newControlPlane(t)
+	torrent := makeScript(t, fake.Params{Mode: fake.Complete, Size: 40 * mib, Rate: 40 * mib})
+	first, second := cp.job("job1"), cp.job("job2")
+	a := cp.agent(t.TempDir())
+	a.mustStart(torrent.start("job1", 1))
+	cp.await("something is fetched", func() bool { return first.last.DoneBytes > 8*mib })
+	cp.with(func() { first.desired = collections.DesiredPause })
+	eventually(t, "the first has ended", func() bool { return len(a.active()) == 0 })
+	req := torrent.start("job2", 1)
+	req.Inherit = "job1"
+	a.mustStart(req)
+	cp.await("the second is complete", func() bool { return second.ended })
+	cp.checkStored(cp.see(second), torrent)
+	cp.with(func() {
+		if second.last.Downloaded > torrent.TotalSize-first.last.DoneBytes {
+			t.Errorf("the second fetched %d bytes although %d of %d were there", second.last.Downloaded, first.last.DoneBytes, torrent.TotalSize)
+		}
+	})
+}
+
+func TestDataAreInheritedOfTheSameTorrentOnly(t *testing.T) {
+	s := &scratch{dir: t.TempDir()}
+	open := func(job, infohash, file string) {
+		t.Helper()
+		data, err := s.open(heldJob{JobID: job, Attempt: 1, Infohash: collections.Infohash(strings.Repeat(infohash, 40))})
+		if err == nil {
+			err = os.WriteFile(filepath.Join(data, file), nil, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	open("same", "a", "of-same")
+	open("other", "b", "of-other")
+	open("own", "a", "of-own")
+	for _, c := range []struct{ job, from, file string }{
+		{"own", "same", "of-own"}, {"heir", "other", ""}, {"heir", "gone", ""}, {"heir", "same", "of-same"},
+	} {
+		if err := s.inherit(c.job, c.from, collections.Infohash(strings.Repeat("a", 40))); err != nil {
+			t.Errorf("%s from %s: %v", c.job, c.from, err)
+		}
+		found, _ := filepath.Glob(filepath.Join(s.dir, c.job, dataDir, "*"))
+		if got := strings.Join(found, " "); filepath.Base(got) != filepath.Base(c.file) {
+			t.Errorf("%s from %s has %q", c.job, c.from, got)
+		}
+	}
+}
+
 func TestACancelRemovesTheData(t *testing.T) {
 	t.Parallel()
 	cp := newControlPlane(t)

@@ -43,6 +43,9 @@ func checkStart(req *collections.StartRequest) error {
 	if !validJobID(req.JobID) || req.Attempt < 1 {
 		return invalidInput("job_id", "A start needs a job id and an attempt from 1.")
 	}
+	if req.Inherit != "" && !validJobID(req.Inherit) {
+		return invalidInput("inherit", "This is no job id.")
+	}
 	if _, err := collections.ParseInfohash(req.Infohash); err != nil {
 		return invalidInput("infohash", "The infohash is not one.")
 	}

@@ -60,6 +60,18 @@ func (s *scratch) open(h heldJob) (data string, err error) {
 	return data, writeFile(filepath.Join(dir, stateFile), b)
 }
 
+// inherit makes the folder of another job of the torrent the job's own, unless it has one.
+func (s *scratch) inherit(jobID, from string, infohash collections.Infohash) error {
+	other, err := s.state(from)
+	if err != nil || other.Infohash != infohash {
+		return ignoreMissing(err)
+	}
+	if _, err := os.Lstat(filepath.Join(s.dir, jobID)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Rename(filepath.Join(s.dir, from), filepath.Join(s.dir, jobID))
+}
+
 func (s *scratch) state(jobID string) (h heldJob, err error) {
 	b, err := os.ReadFile(filepath.Join(s.dir, jobID, stateFile))
 	if err != nil {

@@ -14,6 +14,8 @@ type StartRequest struct {
 	Selection []int  `json:"selection,omitempty"` // file indexes; nil means all
 	Stored    Stored `json:"stored"`              // what the store has already
 	URLs      []URL  `json:"urls,omitempty"`      // first part URLs, may be empty
+	// Inherit is a job of the same torrent that runs no more: its data, if they are here, become this one's.
+	Inherit   string `json:"inherit,omitempty"`
 	RequestID string `json:"request_id,omitempty"`
 }
 

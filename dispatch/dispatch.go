@@ -61,10 +61,11 @@ type Dispatcher struct {
 	lined  int             // users whose jobs waited then
 	counts time.Time       // when to count again what arrived for waiting jobs
 
-	mu      sync.Mutex
-	leases  map[string]*lease // by job
-	agents  map[string]*agent // by id
-	removed map[string]*agent // by id; to be told that their jobs ended
+	mu       sync.Mutex
+	leases   map[string]*lease // by job
+	agents   map[string]*agent // by id
+	legacies map[string]legacy // by torrent
+	removed  map[string]*agent // by id; to be told that their jobs ended
 
 	blocked blockState // as of the last look
 }
@@ -75,7 +76,7 @@ func New(cfg Config) (*Dispatcher, error) {
 	d := &Dispatcher{
 		Config: cfg, client: newClient(),
 		wake: make(chan struct{}, 1), reap: make(chan struct{}, 1), block: make(chan struct{}, 1),
-		leases: map[string]*lease{}, agents: map[string]*agent{}, removed: map[string]*agent{},
+		leases: map[string]*lease{}, agents: map[string]*agent{}, legacies: map[string]legacy{}, removed: map[string]*agent{},
 	}
 	d.key = ed25519.NewKeyFromSeed(cfg.Secret.Derive("agent tokens"))
 	d.issuer = issuerOf(cfg.Secret)

@@ -42,7 +42,7 @@ func (d *Dispatcher) judge(a *agent, startID string, e *entry) error {
 	}
 	job, err := d.App.FindRecordById("jobs", e.JobID)
 	if isNoRows(err) {
-		e.reply = collections.JobReply{JobID: e.JobID, Desired: collections.DesiredCancel, Attempt: e.Attempt, Code: collections.CodeJobEnded}
+		e.reply = collections.JobReply{JobID: e.JobID, Desired: collections.DesiredCancel, Attempt: e.Attempt, Code: d.endedCode(e.JobID)}
 		return nil
 	}
 	if err != nil {
@@ -59,7 +59,7 @@ func (d *Dispatcher) judgeRow(a *agent, startID string, e *entry, job *core.Reco
 	mine := job.GetString("agent_id") == a.id && job.GetString("agent_start") == startID && job.GetInt64("attempt") == e.Attempt
 	switch {
 	case status.Terminal():
-		e.reply.Code = collections.CodeJobEnded
+		e.reply.Code = d.endedCode(e.JobID)
 	case e.State == collections.AgentHeld:
 	case !mine || !status.Running() && status != collections.StatusPaused:
 		e.reply.Code = collections.CodeAttemptStale
@@ -76,7 +76,7 @@ func (d *Dispatcher) judgeRow(a *agent, startID string, e *entry, job *core.Reco
 func (d *Dispatcher) judgeIn(tx core.App, a *agent, startID string, e *entry) error {
 	job, err := tx.FindRecordById("jobs", e.JobID)
 	if isNoRows(err) {
-		e.reply = collections.JobReply{JobID: e.JobID, Desired: collections.DesiredCancel, Attempt: e.Attempt, Code: collections.CodeJobEnded}
+		e.reply = collections.JobReply{JobID: e.JobID, Desired: collections.DesiredCancel, Attempt: e.Attempt, Code: d.endedCode(e.JobID)}
 		return nil
 	}
 	if err == nil {

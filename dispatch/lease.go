@@ -16,6 +16,7 @@ import (
 // lease is an attempt that an agent holds. Dispatcher.mu guards it.
 type lease struct {
 	jobID, owner, infohash string
+	torrentID              string // "" while unknown
 	agentID, agentStart    string
 	attempt                int64
 	requestID              string // of the submission
@@ -53,6 +54,7 @@ func (d *Dispatcher) log(l *lease) *slog.Logger {
 // follow takes over what a newer row says.
 func (l *lease) follow(job *core.Record) {
 	l.status = collections.Status(job.GetString("status"))
+	l.torrentID = job.GetString("torrent_id")
 	l.size, l.retries = job.GetInt64("size_bytes"), job.GetInt("retries")
 	l.bestDone = max(l.bestDone, job.GetInt64("done_bytes"))
 	if at := job.GetDateTime("progressed_at").Time(); at.After(l.progressed) {

@@ -63,9 +63,8 @@ func (d *Dispatcher) jobChanged(job *core.Record) {
 		d.mu.Unlock()
 		return
 	}
-	delete(d.leases, job.Id)
 	d.mu.Unlock()
-	if l != nil {
+	if l != nil && d.endLease(l, d.keepsData(l, status)) {
 		d.leaseEnded(l, status)
 	}
 	switch {
@@ -78,7 +77,19 @@ func (d *Dispatcher) jobChanged(job *core.Record) {
 	}
 }
 
-// leaseEnded tells browsers and the agent. Data that no attempt will want again is removed.
+// endLease takes a lease back and has the agent stop, in one step: nothing is placed there in between. False when it was over.
+func (d *Dispatcher) endLease(l *lease, keepData bool) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.leases[l.jobID] != l {
+		return false
+	}
+	delete(d.leases, l.jobID)
+	d.stopAttempt(l, keepData)
+	return true
+}
+
+// leaseEnded tells browsers.
 func (d *Dispatcher) leaseEnded(l *lease, status collections.Status) {
 	d.log(l).Info("an attempt ended", "status", string(status))
 	if l.last.JobID != "" {
@@ -90,27 +101,23 @@ func (d *Dispatcher) leaseEnded(l *lease, status collections.Status) {
 	if l.standing {
 		d.Board.SetVerdict(l.owner, l.jobID, noVerdict)
 	}
-	d.stopAttempt(l, !status.Terminal())
 	poke(d.wake)
 }
 
 func (d *Dispatcher) jobDeleted(jobID string) {
 	d.mu.Lock()
 	l := d.leases[jobID]
-	delete(d.leases, jobID)
 	d.mu.Unlock()
 	d.Board.Forget(jobID)
 	if l != nil {
-		d.stopAttempt(l, false)
+		d.endLease(l, d.bequeath(l))
 	}
 	poke(d.reap)
 	poke(d.wake)
 }
 
-// stopAttempt posts /stop. When it is lost, the answer to the agent's next report says the same.
+// stopAttempt posts /stop. When it is lost, the answer to the agent's next report says the same. The caller holds mu.
 func (d *Dispatcher) stopAttempt(l *lease, keepData bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	a := d.agents[l.agentID]
 	if a == nil {
 		a, keepData = d.removed[l.agentID], false

@@ -191,6 +191,7 @@ func (d *Dispatcher) start(a *agent, job *core.Record, info *collections.Metainf
 		JobID: job.Id, Attempt: job.GetInt64("attempt"), Infohash: job.GetString("infohash"),
 		Magnet: job.GetString("magnet_uri"), Engine: job.GetString("engine"),
 		Selection: selectionOf(job), Stored: stored, RequestID: job.GetString("request_id"),
+		Inherit: d.inherit(a, job),
 	}
 	if info != nil {
 		req.Private = info.Private

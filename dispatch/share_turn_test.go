@@ -18,35 +18,65 @@ func (s *shared) fail(code collections.Code, final bool) {
 }
 
 func TestTheSecondJobTakesOverFromTheFirst(t *testing.T) {
-	for name, end := range map[string]func(s *shared){
-		"that is cancelled": func(s *shared) {
+	for name, c := range map[string]struct {
+		end      func(s *shared)
+		inherits bool // what was fetched and is not stored yet
+	}{
+		"that is cancelled": {func(s *shared) {
 			_, err := hooks.Cancel(s.t.Context(), s.app, s.first.Id)
 			s.must(err)
-		},
-		"that is paused": func(s *shared) {
+		}, true},
+		"that is paused": {func(s *shared) {
 			_, err := hooks.Pause(s.t.Context(), s.app, s.first.Id)
 			s.must(err)
-		},
-		"that is deleted":              func(s *shared) { s.delete("jobs", s.first.Id) },
-		"whose owner is deleted":       func(s *shared) { s.delete("users", s.user.Id) },
-		"that is poison":               func(s *shared) { s.fail(collections.CodePoison, true) },
-		"that fails for want of peers": func(s *shared) { s.fail(collections.CodeNoPeers, true) },
-		"that is to try again later":   func(s *shared) { s.fail(collections.CodeEngineCrashed, false) },
-		"that a dashboard fails": func(s *shared) {
+		}, true},
+		"that is deleted":              {func(s *shared) { s.delete("jobs", s.first.Id) }, true},
+		"whose owner is deleted":       {func(s *shared) { s.delete("users", s.user.Id) }, true},
+		"that is to try again later":   {func(s *shared) { s.fail(collections.CodeEngineCrashed, false) }, true},
+		"that is poison":               {func(s *shared) { s.fail(collections.CodePoison, true) }, false},
+		"that fails for want of peers": {func(s *shared) { s.fail(collections.CodeNoPeers, true) }, false},
+		"that a dashboard fails": {func(s *shared) {
 			job := s.find("jobs", s.first.Id)
 			job.Set("status", string(collections.StatusFailed))
 			s.must(s.app.Save(job))
-		},
+		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newShared(t, newRig(t))
-			end(s)
+			c.end(s)
 			if got := s.waitsFor(s.second.Id); got != "" {
 				t.Fatalf("with the end of the first the second still waits for %q", got)
 			}
 			s.mustTakeOver(s.agent, 2)
+			from := map[bool]string{true: s.first.Id}[c.inherits]
+			if got := s.agent.started(2).Inherit; got != from || s.agent.stopped(1).KeepData != c.inherits {
+				t.Errorf("it inherits from %q after %+v", got, s.agent.stopped(1))
+			}
 			s.mustBeSound()
 		})
+	}
+}
+
+func TestALegacyThatNobodyWantsIsGivenUp(t *testing.T) {
+	s := newShared(t, newRig(t))
+	s.agent.slots = 0
+	s.agent.report(downloading(s.start))
+	s.delete("jobs", s.first.Id)
+	if stop := s.agent.stopped(1); !stop.KeepData {
+		t.Fatalf("stopped with %+v", stop)
+	}
+	held := collections.JobReport{JobID: s.first.Id, Attempt: 1, State: collections.AgentHeld, ETASeconds: -1}
+	if reply, err := s.agent.tryReport(held); err == nil && reply.Jobs[0].Code == collections.CodeJobEnded {
+		t.Error("the data are to be removed that the second is to have")
+	}
+	other := s.newAgent(false)
+	other.report()
+	s.mustTakeOver(other, 1)
+	if got := other.started(1).Inherit; got != "" {
+		t.Errorf("on another agent it inherits from %q", got)
+	}
+	if reply := s.agent.report(held); reply.Jobs[0].Code != collections.CodeJobEnded {
+		t.Errorf("what is still held is answered with %+v", reply.Jobs[0])
 	}
 }
 

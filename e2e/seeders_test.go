@@ -114,12 +114,6 @@ func (a *aria2) state() (aria2State, error) {
 	return active[0], nil
 }
 
-// limit sets what it uploads in a second, such as 16M.
-func (a *aria2) limit(t testing.TB, rate string) {
-	t.Helper()
-	must(t, a.call("aria2.changeGlobalOption", new(string), map[string]string{"max-overall-upload-limit": rate}))
-}
-
 func (a *aria2) call(method string, result any, params ...any) error {
 	body, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": "1", "method": method, "params": append([]any{}, params...)})
 	if err != nil {
