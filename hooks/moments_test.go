@@ -160,6 +160,38 @@ func TestStatusMomentsOfParallelChanges(t *testing.T) {
 	}
 }
 
+// TestALaterCommitDoesNotOvertake keeps PocketBase from reporting the first of two commits until the second is told.
+func TestALaterCommitDoesNotOvertake(t *testing.T) {
+	app, user := newApp(t)
+	h := hear(app)
+	job := hookstest.MustCreateJob(t, app, user, nil)
+	release, committed, ended := make(chan struct{}), make(chan struct{}), make(chan error)
+	go func() {
+		ended <- app.RunInTransaction(func(tx core.App) error {
+			tx.TxInfo().OnComplete(func(error) error {
+				close(committed)
+				<-release
+				return nil
+			})
+			_, err := hooks.ChangeJob(tx, job.Id, setStatus(collections.StatusDownloading))
+			return err
+		})
+	}()
+	<-committed
+	if _, err := hooks.ChangeJob(app, job.Id, setStatus(collections.StatusUploading)); err != nil {
+		t.Fatal(err)
+	}
+	drain(t, app)
+	close(release)
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	drain(t, app)
+	if got, want := h.of(job.Id), ">queued@1 queued>downloading@2 downloading>uploading@3"; got != want {
+		t.Errorf("heard %q, want %q", got, want)
+	}
+}
+
 // toggle pauses or queues a job; undone does so in a transaction that rolls back.
 func toggle(t *testing.T, app core.App, id string, undone bool) {
 	undo := errors.New("undo")

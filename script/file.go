@@ -105,5 +105,9 @@ func (s *Scripts) compileFile(src source) (*file, error) {
 }
 
 // limitRegexps bounds regular expressions with look-around or back-references, which a runtime cannot be interrupted in.
-// One that takes longer does not match; by then its call is over.
-func limitRegexps(limit time.Duration) { regexp2.DefaultMatchTimeout = limit }
+// One that takes longer does not match; by then its call is over. It holds for the whole process.
+func limitRegexps(limit time.Duration) {
+	if regexp2.DefaultMatchTimeout != limit {
+		regexp2.DefaultMatchTimeout = limit
+	}
+}

@@ -12,7 +12,7 @@ import (
 	"github.com/longshore-project/longshore/hooks"
 )
 
-// soon is what a caller waits at most for a handler with the rig's limit of 100 ms, on a machine that does other things too.
+// soon is what a caller waits at most for a handler with a limit of 100 ms, on a machine that does other things too.
 const soon = 3 * time.Second
 
 func TestAHandlerThatDoesNotEndIsLeft(t *testing.T) {
@@ -38,7 +38,7 @@ func TestAHandlerThatDoesNotEndIsLeft(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			r := load(t, "onJobSubmit((e) => { "+c.body+" })")
+			r := load(t, "onJobSubmit((e) => { "+c.body+" })", impatient)
 			begun := time.Now()
 			_, err := r.submit()
 			if took := time.Since(begun); took > soon {
@@ -96,7 +96,7 @@ func TestAHandlerThatTakesMemoryIsInterrupted(t *testing.T) {
 }
 
 func TestAScriptThatExceedsItsLimitIsLeftAloneForAMinute(t *testing.T) {
-	r := load(t, `onJobSubmit((e) => { if (e.label === "loop") while (true) {} })`)
+	r := load(t, `onJobSubmit((e) => { if (e.label === "loop") while (true) {} })`, func(cfg *Config) { cfg.DecideLimit = 500 * time.Millisecond })
 	loop := func(e *hooks.JobSubmitEvent) { e.Label = "loop" }
 	for range breakAfter {
 		if _, err := r.submit(loop); collections.CodeOf(err) != collections.CodeUnavailable {
@@ -110,7 +110,7 @@ func TestAScriptThatExceedsItsLimitIsLeftAloneForAMinute(t *testing.T) {
 	if _, err := r.submit(); collections.CodeOf(err) != collections.CodeUnavailable {
 		t.Errorf("a decision without the script: %v", err)
 	}
-	if took := time.Since(begun); took > 50*time.Millisecond {
+	if took := time.Since(begun); took > 400*time.Millisecond {
 		t.Errorf("it took %s", took)
 	}
 	r.clock.advance(breakFor)
@@ -151,7 +151,7 @@ func TestTwoHundredAreAskedAtOnce(t *testing.T) {
 }
 
 func TestRuntimesAreBounded(t *testing.T) {
-	r := load(t, `onJobSubmit((e) => { while (true) {} })`)
+	r := load(t, `onJobSubmit((e) => { while (true) {} })`, impatient)
 	before := runtime.NumGoroutine()
 	var group sync.WaitGroup
 	for range 100 {

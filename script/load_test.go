@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestAScriptThatCannotBeRunIsNamed(t *testing.T) {
@@ -23,7 +24,7 @@ func TestAScriptThatCannotBeRunIsNamed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := tryLoad(t, map[string]string{"fine.pb.js": `onJobStatus(() => {})`, "broken.pb.js": c.text})
+			_, err := tryLoad(t, map[string]string{"fine.pb.js": `onJobStatus(() => {})`, "broken.pb.js": c.text}, func(cfg *Config) { cfg.TellLimit = time.Second })
 			if err == nil || !strings.Contains(err.Error(), "broken.pb.js") || !strings.Contains(err.Error(), c.why) {
 				t.Errorf("answered %v", err)
 			}

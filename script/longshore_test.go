@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
@@ -52,7 +53,7 @@ func TestOnJobStatus(t *testing.T) {
 }
 
 func TestALoopAfterACommitHoldsUpNobody(t *testing.T) {
-	r := load(t, `onJobStatus((e) => { while (true) {} }); onJobSubmit((e) => { e.label = "quick" })`)
+	r := load(t, `onJobStatus((e) => { while (true) {} }); onJobSubmit((e) => { e.label = "quick" })`, func(cfg *Config) { cfg.TellLimit = 100 * time.Millisecond })
 	for range 20 {
 		r.become(r.job().Id, collections.StatusPaused)
 	}

@@ -18,6 +18,9 @@ import (
 	"github.com/longshore-project/longshore/hooks/hookstest"
 )
 
+// impatient makes the limits so short that a test can wait for them.
+func impatient(cfg *Config) { cfg.DecideLimit, cfg.TellLimit = 100*time.Millisecond, 100*time.Millisecond }
+
 // rig is a real application with scripts.
 type rig struct {
 	t       testing.TB
@@ -81,7 +84,7 @@ func tryLoad(t testing.TB, texts map[string]string, change ...func(*Config)) (*r
 	r := &rig{t: t, app: app, log: new(logbook), clock: &clock{at: time.Now()}}
 	r.user = hookstest.MustCreateUser(t, app, "ada@example.com", collections.RoleUser)
 	cfg := Config{
-		App: app, Dir: t.TempDir(), DecideLimit: 100 * time.Millisecond, TellLimit: 200 * time.Millisecond, Submit: r.submitPlainly, AllowPrivate: true,
+		App: app, Dir: t.TempDir(), DecideLimit: 3 * time.Second, TellLimit: 10 * time.Second, Submit: r.submitPlainly, AllowPrivate: true,
 		Now: r.clock.now, Logger: slog.New(slog.NewTextHandler(r.log, nil)),
 	}
 	for name, text := range texts {
