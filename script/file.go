@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -105,9 +106,9 @@ func (s *Scripts) compileFile(src source) (*file, error) {
 }
 
 // limitRegexps bounds regular expressions with look-around or back-references, which a runtime cannot be interrupted in.
-// One that takes longer does not match; by then its call is over. It holds for the whole process.
+// One that takes longer does not match; by then its call is over. It holds for the whole process, and the first limit stays.
 func limitRegexps(limit time.Duration) {
-	if regexp2.DefaultMatchTimeout != limit {
+	if regexp2.DefaultMatchTimeout == math.MaxInt64 {
 		regexp2.DefaultMatchTimeout = limit
 	}
 }

@@ -148,10 +148,10 @@ func TestSubmitAndCancel(t *testing.T) {
 		{"a cancel of no job", caught(`$longshore.cancel("x")`), "not_found There is no such job."},
 		{"a cancel without an id", caught(`$longshore.cancel()`), "id must be text"},
 	}
+	first := load(t, "")
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			r := load(t, c.script)
+			r := first.with(t, c.script)
 			if said := strings.TrimSpace(r.says(t)); !strings.HasPrefix(said, c.said) {
 				t.Errorf("said %q, not %q", said, c.said)
 			}

@@ -18,6 +18,12 @@ import (
 	"github.com/longshore-project/longshore/hooks/hookstest"
 )
 
+// The limit of regular expressions is one for the process.
+func TestMain(m *testing.M) {
+	limitRegexps(500 * time.Millisecond)
+	os.Exit(m.Run())
+}
+
 // impatient makes the limits so short that a test can wait for them.
 func impatient(cfg *Config) { cfg.DecideLimit, cfg.TellLimit = 100*time.Millisecond, 100*time.Millisecond }
 
@@ -79,34 +85,49 @@ func load(t testing.TB, text string, change ...func(*Config)) *rig {
 
 func tryLoad(t testing.TB, texts map[string]string, change ...func(*Config)) (*rig, error) {
 	t.Helper()
-	app := hookstest.NewApp(t)
-	hooks.Bind(app)
-	r := &rig{t: t, app: app, log: new(logbook), clock: &clock{at: time.Now()}}
-	r.user = hookstest.MustCreateUser(t, app, "ada@example.com", collections.RoleUser)
+	r := &rig{t: t, app: hookstest.NewApp(t)}
+	hooks.Bind(r.app)
+	r.user = hookstest.MustCreateUser(t, r.app, "ada@example.com", collections.RoleUser)
+	return r, r.load(texts, change...)
+}
+
+// with answers the application with another script instead.
+func (r *rig) with(t *testing.T, text string, change ...func(*Config)) *rig {
+	t.Helper()
+	other := &rig{t: t, app: r.app, user: r.user}
+	moments := hooks.MomentsOf(r.app)
+	moments.JobSubmit.UnbindAll()
+	moments.JobStatus.UnbindAll()
+	if err := other.load(map[string]string{"test.pb.js": text}, change...); err != nil {
+		t.Fatal(err)
+	}
+	return other
+}
+
+func (r *rig) load(texts map[string]string, change ...func(*Config)) (err error) {
+	r.log, r.clock = new(logbook), &clock{at: time.Now()}
 	cfg := Config{
-		App: app, Dir: t.TempDir(), DecideLimit: 3 * time.Second, TellLimit: 10 * time.Second, Submit: r.submitPlainly, AllowPrivate: true,
+		App: r.app, Dir: r.t.TempDir(), DecideLimit: 3 * time.Second, TellLimit: 10 * time.Second, Submit: r.submitPlainly, AllowPrivate: true,
 		Now: r.clock.now, Logger: slog.New(slog.NewTextHandler(r.log, nil)),
 	}
 	for name, text := range texts {
 		if err := os.WriteFile(filepath.Join(cfg.Dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
+			r.t.Fatal(err)
 		}
 	}
 	for _, fn := range change {
 		fn(&cfg)
 	}
-	var err error
-	r.scripts, err = Load(cfg)
-	if err != nil {
-		return r, err
+	if r.scripts, err = Load(cfg); err != nil {
+		return err
 	}
-	t.Cleanup(func() {
+	r.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		hooks.MomentsOf(app).Drain(ctx)
+		hooks.MomentsOf(r.app).Drain(ctx)
 		r.scripts.Stop(ctx)
 	})
-	return r, nil
+	return nil
 }
 
 // submitPlainly stores a job without any judgement; the api package's tests submit as people do.

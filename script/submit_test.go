@@ -3,6 +3,7 @@ package script
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/longshore-project/longshore/collections"
 	"github.com/longshore-project/longshore/hooks"
@@ -58,10 +59,10 @@ func TestOnJobSubmit(t *testing.T) {
 		{"a job is submitted while one is judged", `onJobSubmit((e) => { $longshore.submit({ magnet: e.magnet, user: e.user.id }) })`, collections.CodeUnavailable, "", "mine", 3, ""},
 		{"a job is cancelled while one is judged", `onJobSubmit((e) => { $longshore.cancel("x") })`, collections.CodeUnavailable, "", "mine", 3, ""},
 	}
+	first := load(t, "")
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			r := load(t, c.script)
+			r := first.with(t, c.script, func(cfg *Config) { cfg.DecideLimit = 500 * time.Millisecond })
 			e, err := r.submit()
 			if err != nil && collections.CodeOf(err) != c.code || (err == nil) != (c.code == "") {
 				t.Fatalf("answered %v, wanted %q; log: %s", err, c.code, r.log)
