@@ -25,7 +25,9 @@ func TestMain(m *testing.M) {
 }
 
 // impatient makes the limits so short that a test can wait for them.
-func impatient(cfg *Config) { cfg.DecideLimit, cfg.TellLimit = 100*time.Millisecond, 100*time.Millisecond }
+func impatient(cfg *Config) {
+	cfg.DecideLimit, cfg.TellLimit = 100*time.Millisecond, 100*time.Millisecond
+}
 
 // rig is a real application with scripts.
 type rig struct {
