@@ -9,7 +9,7 @@ FUZZ    ?= 30s
 ADDR    ?= 127.0.0.1:8090
 DIR     ?= pb_data
 
-.PHONY: help run build web test test-go test-web test-browser lint bench fuzz chaos generate tools clean
+.PHONY: help run build web test check-generated test-go test-web test-browser lint bench fuzz chaos generate tools clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,10 @@ web/node_modules/.package-lock.json: web/package.json web/package-lock.json
 	cd web && npm ci --no-audit --no-fund
 	@touch $@
 
-test: test-web test-go ## run everything: Go with the race detector, web unit tests, browser tests
+test: check-generated test-web test-go ## run everything: Go with the race detector, web unit tests, browser tests
+
+check-generated: web/node_modules/.package-lock.json ## types for Go and TypeScript are those of api/openapi.yaml
+	scripts/check-generated.sh
 
 test-go: tools build ## Go tests with the race detector, on real parts
 	scripts/test-go.sh

@@ -119,3 +119,66 @@ func TestCursorNeitherSkipsNorRepeats(t *testing.T) {
 		})
 	}
 }
+
+func TestSearchTakesWhatIsWrittenLiterally(t *testing.T) {
+	s := newServer(t)
+	b := s.signedIn("ann@example.com")
+	for i, name := range []string{"a_b", "aXb", "50%", `c\d`, "Ünder", "it's"} {
+		b.mustCreate(map[string]any{"magnet": fmt.Sprintf("magnet:?xt=urn:btih:%040x&dn=%s", i+1, url.QueryEscape(name))})
+	}
+	for search, want := range map[string]string{
+		"A_B": "a_b", "%": "50%", "_": "a_b", `\`: `c\d`, "ünder": "", "Ünder": "Ünder", "nder": "Ünder", "'": "it's", `"`: "", "x": "aXb", "x' OR '1'='1": "",
+	} {
+		if got := strings.Join(names(b.list("?search="+url.QueryEscape(search)).Items), " "); got != want {
+			t.Errorf("%s finds %q instead of %q", search, got, want)
+		}
+	}
+}
+
+func TestNamesAreInTheOrderOfTheirLetters(t *testing.T) {
+	s := newServer(t)
+	b := s.signedIn("ann@example.com")
+	for i, name := range []string{"b", "A", "C", "a", "B"} {
+		b.mustCreate(map[string]any{"magnet": fmt.Sprintf("magnet:?xt=urn:btih:%040x&dn=%s", i+1, name)})
+	}
+	for sort, want := range map[string]string{"name": "aabbc", "-name": "cbbaa"} {
+		if got := strings.ToLower(strings.Join(names(b.list("?sort="+sort).Items), "")); got != want {
+			t.Errorf("%s is %s", sort, got)
+		}
+	}
+}
+
+// What was there when a list was begun comes once, though jobs of one moment come and go before the cursor.
+func TestCursorHoldsWhileJobsComeAndGo(t *testing.T) {
+	at := time.Now().Add(-time.Hour)
+	for sort, front := range map[string]dbx.Params{
+		"created_at": {"created_at": dbTime(at.Add(-time.Hour))}, "-created_at": {"created_at": dbTime(at.Add(time.Hour))},
+		"size_bytes": {"size_bytes": 1}, "-size_bytes": {"size_bytes": 9}, "status": {"status": "cancelled"},
+	} {
+		t.Run(sort, func(t *testing.T) {
+			s := newServer(t)
+			b := s.signedIn("ann@example.com")
+			b.jobsOfAnHour(20, at)
+			s.mustUpdate("jobs", dbx.Params{"created_at": dbTime(at), "size_bytes": 7}, nil)
+			page := b.list("?perPage=3&sort=" + sort)
+			seen := names(page.Items)
+			for i := 100; page.Next != nil; i++ {
+				b.call("DELETE", "/jobs/"+page.Items[0].ID, nil)
+				s.mustUpdate("jobs", front, dbx.HashExp{"id": b.mustCreate(map[string]any{"magnet": magnet(i)}).ID})
+				page = b.list("?perPage=3&sort=" + sort + "&after=" + *page.Next)
+				seen = append(seen, names(page.Items)...)
+			}
+			slices.Sort(seen)
+			if len(seen) != 20 || len(slices.Compact(seen)) != 20 || strings.Contains(strings.Join(seen, " "), "job 100") {
+				t.Errorf("seen: %v", seen)
+			}
+		})
+	}
+}
+
+func (s *server) mustUpdate(table string, columns dbx.Params, where dbx.Expression) {
+	s.t.Helper()
+	if _, err := s.app.NonconcurrentDB().Update(table, columns, where).Execute(); err != nil {
+		s.t.Fatal(err)
+	}
+}
