@@ -92,7 +92,11 @@ func (l *listing) rows(q *dbx.SelectQuery) *dbx.SelectQuery {
 		name := "after" + strconv.Itoa(i)
 		names[i], params[name] = "{:"+name+"}", value
 	}
-	return q.AndWhere(dbx.NewExp(fmt.Sprintf("(%s) %s (%s)", strings.Join(columns, ", "), compare, strings.Join(names, ", ")), params))
+	behind := fmt.Sprintf("(%s) %s (%s)", strings.Join(columns, ", "), compare, strings.Join(names, ", "))
+	if strings.Contains(columns[0], "COLLATE") { // SQLite looks a row value up in no index with a collation
+		behind += fmt.Sprintf(" AND %s %s= %s", columns[0], compare, names[0])
+	}
+	return q.AndWhere(dbx.NewExp(behind, params))
 }
 
 // records answers the rows of a collection for cutPage, without the columns that the list does not show.
