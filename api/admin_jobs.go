@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
@@ -36,6 +37,9 @@ type adminJob struct {
 	Verdict    *progress.Verdict `json:"verdict"`
 }
 
+// adminJobColumns are those of an adminJob.
+var adminJobColumns = append(slices.Clone(progress.JobColumns), "priority", "retries", "dead_letter", "retry_of")
+
 func (a *API) listAllJobs(e *core.RequestEvent) error {
 	v := e.Request.URL.Query()
 	l, err := readListing(v, jobSorts, "-created_at")
@@ -43,7 +47,7 @@ func (a *API) listAllJobs(e *core.RequestEvent) error {
 		return err
 	}
 	where := dbx.And(adminJobFilters(v)...)
-	rows, err := l.records(e.App, "jobs", where, "selection")
+	rows, err := l.records(e.App, "jobs", where, adminJobColumns...)
 	if err != nil {
 		return err
 	}

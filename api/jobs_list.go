@@ -26,20 +26,32 @@ func (a *API) listJobs(e *core.RequestEvent) error {
 		return err
 	}
 	where := jobsOf(e.Auth.Id, v)
-	rows, err := l.records(e.App, "jobs", where, "selection") // it may have a megabyte
-	if err != nil {
+	var rows []progress.JobRow
+	if err := jobRows(e.App, l, where).All(&rows); err != nil {
 		return err
 	}
-	rows, next := cutPage(l, rows, l.placeOfRecord)
+	rows, next := cutPage(l, rows, l.placeOfJob)
 	jobs := make([]progress.Job, len(rows))
 	for i, row := range rows {
-		jobs[i] = a.Board.Job(row)
+		jobs[i] = a.Board.JobOf(row)
 	}
-	total, err := l.total(e.App.RecordQuery("jobs").Where(where))
+	total, err := l.total(e.App.DB().Select().From("jobs").Where(where))
 	if err != nil {
 		return err
 	}
 	return ok(e, jobPage{page: envelope(l, jobs, total), Next: next})
+}
+
+func jobRows(app core.App, l *listing, where dbx.Expression) *dbx.SelectQuery {
+	return l.rows(app.DB().Select(progress.JobColumns...).From("jobs").Where(where))
+}
+
+// placeOfJob answers where a job stands in the order.
+func (l *listing) placeOfJob(row progress.JobRow) ([]any, string) {
+	values := map[string][]any{
+		"created_at": {row.Created}, "updated_at": {row.Updated}, "name": {row.Name}, "size_bytes": {row.SizeBytes}, "status": {row.Status, row.Created},
+	}
+	return values[strings.TrimPrefix(l.sort, "-")], row.ID
 }
 
 func jobsOf(owner string, v url.Values) dbx.Expression {

@@ -99,14 +99,13 @@ func (l *listing) rows(q *dbx.SelectQuery) *dbx.SelectQuery {
 	return q.AndWhere(dbx.NewExp(behind, params))
 }
 
-// records answers the rows of a collection for cutPage, without the columns that the list does not show.
-func (l *listing) records(app core.App, collection string, where dbx.Expression, without ...string) (rows []*core.Record, err error) {
-	c, err := app.FindCachedCollectionByNameOrId(collection)
-	if err != nil {
-		return nil, err
+// records answers rows of a collection for cutPage: these columns of them, or all.
+func (l *listing) records(app core.App, collection string, where dbx.Expression, columns ...string) (rows []*core.Record, err error) {
+	q := app.RecordQuery(collection).Where(where)
+	if len(columns) > 0 {
+		q = q.Select(columns...)
 	}
-	columns := slices.DeleteFunc(c.Fields.FieldNames(), func(name string) bool { return slices.Contains(without, name) })
-	return rows, l.rows(app.RecordQuery(c).Select(columns...).Where(where)).All(&rows)
+	return rows, l.rows(q).All(&rows)
 }
 
 // cutPage takes the row that was one too many off, and answers the cursor of what comes next; nil when nothing does.

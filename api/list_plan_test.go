@@ -36,9 +36,7 @@ var lists = map[string]struct {
 }{
 	"jobs": {
 		sorts: jobSorts, query: "status=paused,queued&search=x&label=y&created_after=2026-01-02T03:04:05Z",
-		rows: func(app core.App, l *listing, v url.Values) *dbx.SelectQuery {
-			return l.rows(app.RecordQuery("jobs").Where(jobsOf("u", v)))
-		},
+		rows: func(app core.App, l *listing, v url.Values) *dbx.SelectQuery { return jobRows(app, l, jobsOf("u", v)) },
 		total: func(app core.App, v url.Values) *dbx.SelectQuery {
 			return app.RecordQuery("jobs").Where(jobsOf("u", v))
 		},

@@ -1,6 +1,7 @@
 package progress
 
 import (
+	"strings"
 	"time"
 
 	"github.com/pocketbase/pocketbase/core"
@@ -14,62 +15,90 @@ const timeLayout = "2006-01-02T15:04:05.000Z"
 
 // Job is a job as routes and realtime messages show it.
 type Job struct {
-	ID          string              `json:"id"`
-	UserID      string              `json:"user_id"`
-	Infohash    string              `json:"infohash"`
-	Name        string              `json:"name"`
-	Status      collections.Status  `json:"status"`
-	Desired     collections.Desired `json:"desired"`
-	MagnetURI   string              `json:"magnet_uri"`
-	Engine      string              `json:"engine"`
-	AgentID     string              `json:"agent_id"`
-	Attempt     int64               `json:"attempt"`
-	SizeBytes   int64               `json:"size_bytes"`
-	DoneBytes   int64               `json:"done_bytes"`   // live
-	StoredBytes int64               `json:"stored_bytes"` // live
-	Error       string              `json:"error"`
-	ErrorCode   string              `json:"error_code"`
-	Label       string              `json:"label"`
-	Revision    int64               `json:"revision"`
-	CreatedAt   string              `json:"created_at"`
-	UpdatedAt   string              `json:"updated_at"`
-	CompletedAt *string             `json:"completed_at"`
-	ExpiresAt   *string             `json:"expires_at"` // of an ended job with files: when they are removed, as things stand
+	ID          string              `json:"id" db:"id"`
+	UserID      string              `json:"user_id" db:"user_id"`
+	Infohash    string              `json:"infohash" db:"infohash"`
+	Name        string              `json:"name" db:"name"`
+	Status      collections.Status  `json:"status" db:"status"`
+	Desired     collections.Desired `json:"desired" db:"desired"`
+	MagnetURI   string              `json:"magnet_uri" db:"magnet_uri"`
+	Engine      string              `json:"engine" db:"engine"`
+	AgentID     string              `json:"agent_id" db:"agent_id"`
+	Attempt     int64               `json:"attempt" db:"attempt"`
+	SizeBytes   int64               `json:"size_bytes" db:"size_bytes"`
+	DoneBytes   int64               `json:"done_bytes" db:"done_bytes"`     // live
+	StoredBytes int64               `json:"stored_bytes" db:"stored_bytes"` // live
+	Error       string              `json:"error" db:"error"`
+	ErrorCode   string              `json:"error_code" db:"error_code"`
+	Label       string              `json:"label" db:"label"`
+	Revision    int64               `json:"revision" db:"revision"`
+	CreatedAt   string              `json:"created_at" db:"-"`
+	UpdatedAt   string              `json:"updated_at" db:"-"`
+	CompletedAt *string             `json:"completed_at" db:"-"`
+	ExpiresAt   *string             `json:"expires_at" db:"-"` // of an ended job with files: when they are removed, as things stand
+}
+
+// JobRow is a row of jobs as far as a Job is made of it. It is read from JobColumns: for lists, which would spend most
+// of their time on records.
+type JobRow struct {
+	Job
+	Reserved  int64  `db:"reserved_bytes"`
+	Created   string `db:"created_at"` // times as the database keeps them
+	Updated   string `db:"updated_at"`
+	Completed string `db:"completed_at"`
+	Warned    string `db:"warned_at"`
+}
+
+// JobColumns are the columns of a JobRow.
+var JobColumns = []string{
+	"id", "user_id", "infohash", "name", "status", "desired", "magnet_uri", "engine", "agent_id", "attempt", "size_bytes", "done_bytes", "stored_bytes",
+	"error", "error_code", "label", "revision", "reserved_bytes", "created_at", "updated_at", "completed_at", "warned_at",
 }
 
 // Job answers the shape of a record of jobs. The bytes of a job that has not ended are the board's, when it knows them.
 func (b *Board) Job(r *core.Record) Job {
-	job := Job{
-		ID: r.Id, UserID: r.GetString("user_id"), Infohash: r.GetString("infohash"), Name: r.GetString("name"),
-		Status: collections.Status(r.GetString("status")), Desired: collections.Desired(r.GetString("desired")),
-		MagnetURI: r.GetString("magnet_uri"), Engine: r.GetString("engine"), AgentID: r.GetString("agent_id"),
-		Attempt: int64(r.GetInt("attempt")), SizeBytes: int64(r.GetInt("size_bytes")),
-		DoneBytes: int64(r.GetInt("done_bytes")), StoredBytes: int64(r.GetInt("stored_bytes")),
-		Error: r.GetString("error"), ErrorCode: r.GetString("error_code"), Label: r.GetString("label"),
-		Revision: int64(r.GetInt("revision")), CreatedAt: Timestamp(r.GetDateTime("created_at")),
-		UpdatedAt: Timestamp(r.GetDateTime("updated_at")),
+	return b.JobOf(JobRow{
+		Job: Job{
+			ID: r.Id, UserID: r.GetString("user_id"), Infohash: r.GetString("infohash"), Name: r.GetString("name"),
+			Status: collections.Status(r.GetString("status")), Desired: collections.Desired(r.GetString("desired")),
+			MagnetURI: r.GetString("magnet_uri"), Engine: r.GetString("engine"), AgentID: r.GetString("agent_id"),
+			Attempt: r.GetInt64("attempt"), SizeBytes: r.GetInt64("size_bytes"), DoneBytes: r.GetInt64("done_bytes"), StoredBytes: r.GetInt64("stored_bytes"),
+			Error: r.GetString("error"), ErrorCode: r.GetString("error_code"), Label: r.GetString("label"), Revision: r.GetInt64("revision"),
+		},
+		Reserved: r.GetInt64("reserved_bytes"), Created: r.GetString("created_at"), Updated: r.GetString("updated_at"),
+		Completed: r.GetString("completed_at"), Warned: r.GetString("warned_at"),
+	})
+}
+
+// JobOf answers the shape of a row of jobs, as Job does.
+func (b *Board) JobOf(row JobRow) Job {
+	job := row.Job
+	job.CreatedAt, job.UpdatedAt = forJSON(row.Created), forJSON(row.Updated)
+	if row.Completed != "" {
+		completed := forJSON(row.Completed)
+		job.CompletedAt = &completed
 	}
-	if at := r.GetDateTime("completed_at"); !at.IsZero() {
-		s := Timestamp(at)
-		job.CompletedAt = &s
-	}
-	if at, leaves := b.expiry(r); leaves {
+	if at, leaves := b.expiry(row); leaves {
 		s := FormatTime(at)
 		job.ExpiresAt = &s
 	}
-	if p, ok := b.Get(r.Id); ok && !job.Status.Terminal() {
+	if p, ok := b.Get(job.ID); ok && !job.Status.Terminal() {
 		job.DoneBytes, job.StoredBytes = p.DoneBytes, p.StoredBytes
 	}
 	return job
 }
 
+// forJSON writes a time of the database, which differs in one character from timeLayout.
+func forJSON(stored string) string { return strings.Replace(stored, " ", "T", 1) }
+
 // expiry answers when the files of an ended job leave; false for one that has none, and when they never do.
-func (b *Board) expiry(r *core.Record) (time.Time, bool) {
-	ended := r.GetDateTime("completed_at")
-	if b.Expiry == nil || ended.IsZero() || r.GetInt64("reserved_bytes") == 0 {
+func (b *Board) expiry(row JobRow) (time.Time, bool) {
+	if b.Expiry == nil || row.Completed == "" || row.Reserved == 0 {
 		return time.Time{}, false
 	}
-	return b.Expiry(r.GetString("user_id"), ended.Time(), r.GetDateTime("warned_at").Time())
+	ended, _ := types.ParseDateTime(row.Completed) // the database holds what PocketBase wrote
+	warned, _ := types.ParseDateTime(row.Warned)
+	return b.Expiry(row.UserID, ended.Time(), warned.Time())
 }
 
 // Timestamp writes a date of a record for JSON.
