@@ -57,11 +57,13 @@ func fileTotal(app core.App, where dbx.Expression) *dbx.SelectQuery {
 	return app.DB().Select().From("files f").Where(where)
 }
 
-// fileFilters leaves out the files of a deleted job, which go one after the other.
+// ofAJob leaves out the files of a deleted job, which go one after the other. The rows are looked at only while some go.
+const ofAJob = `(NOT EXISTS (SELECT 1 FROM removals WHERE whole = TRUE) OR EXISTS (SELECT 1 FROM jobs WHERE jobs.id = f.job_id))`
+
 func fileFilters(owner string, v url.Values) dbx.Expression {
 	filters := []dbx.Expression{
 		dbx.HashExp{"f.user_id": owner}, dbx.NewExp(fileStates[v.Get("state")]),
-		dbx.NewExp("EXISTS (SELECT 1 FROM jobs WHERE jobs.id = f.job_id)"),
+		dbx.NewExp(ofAJob),
 	}
 	if kind := v.Get("kind"); kind != "" {
 		filters = append(filters, dbx.In("f.mime_type", anys(collections.MimeTypesOf(collections.FileKind(kind)))...))

@@ -146,13 +146,17 @@ func (s *submission) earlier(tx core.App) (*core.Record, error) {
 }
 
 func (s *submission) refuseDuplicate(tx core.App) error {
-	live, err := findOne(tx, dbx.HashExp{"user_id": s.owner, "infohash": string(s.infohash())},
-		dbx.NotIn("status", string(collections.StatusCompleted), string(collections.StatusFailed), string(collections.StatusCancelled)))
-	if live == nil || err != nil {
+	var live string
+	err := tx.DB().NewQuery(`SELECT id FROM jobs WHERE user_id = {:user} AND infohash = {:infohash} AND status NOT IN ('completed', 'failed', 'cancelled')`).
+		Bind(dbx.Params{"user": s.owner, "infohash": string(s.infohash())}).Row(&live)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	return &collections.Error{
-		Code: collections.CodeDuplicateJob, Message: "You have a job for this torrent already.", Data: map[string]any{"job_id": live.Id},
+		Code: collections.CodeDuplicateJob, Message: "You have a job for this torrent already.", Data: map[string]any{"job_id": live},
 	}
 }
 

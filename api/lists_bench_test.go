@@ -185,7 +185,7 @@ func BenchmarkSubmit(b *testing.B) {
 func BenchmarkSubmitOfManyFiles(b *testing.B) {
 	files := make([]testFile, collections.MaxFiles)
 	for i := range files {
-		files[i] = testFile{fmt.Sprintf("folder %d/a file with a name %d.txt", i%100, i), int64(i)}
+		files[i] = testFile{fmt.Sprintf("folder %d/a file with a name %d.txt", i%100, i), 1000}
 	}
 	large := torrent("Many", files...)
 	s := benchServer(b)

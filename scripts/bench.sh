@@ -10,3 +10,6 @@ CGO_ENABLED=0 go test -run '^$' -bench Progress -benchtime 1x -timeout 20m ./pro
 CGO_ENABLED=0 go test -run '^$' -bench StatusChange -benchtime 300x -timeout 20m ./progress
 # An admin's pages at 100,000 jobs.
 CGO_ENABLED=0 go test -run '^$' -bench Admin -timeout 20m ./api
+# Percentiles want some thousand requests; a torrent of 100,000 files is submitted twice.
+CGO_ENABLED=0 go test -run '^$' -bench 'List(Jobs|Files)|Submit/' -benchtime 2000x -timeout 20m ./api
+CGO_ENABLED=0 go test -run '^$' -bench SubmitOfManyFiles -benchtime 2x -timeout 20m ./api
