@@ -42,17 +42,20 @@ func (r *replay) plan(fields map[string]any) {
 	r.yes(r.root, "PATCH", "/admin/users/"+r.ann.user.ID, map[string]any{"plan": "tiny"})
 }
 
+// ofScripts are the codes with which a moment keeps something from happening.
+var ofScripts = []collections.Code{collections.CodeRefusedByScript, collections.CodeUnavailable}
+
 // refusals provokes each code with which a submission of the .torrent, in one way or another, is refused.
 func (r *replay) refusals(submit func(collections.Code)) {
 	block := r.root.block(string(mustInfohash(torrent("T", twoFiles...))))
 	submit(collections.CodeInfohashBlocked)
 	r.yes(r.root, "DELETE", "/admin/blocklist/"+block.Id, nil)
 
-	refuse := hooks.MomentsOf(r.app).JobSubmit.BindFunc(func(*hooks.JobSubmitEvent) error {
-		return collections.Errorf(collections.CodeRefusedByScript, "Not here.")
-	})
-	submit(collections.CodeRefusedByScript)
-	hooks.MomentsOf(r.app).JobSubmit.Unbind(refuse)
+	for _, code := range ofScripts {
+		refuse := hooks.MomentsOf(r.app).JobSubmit.BindFunc(func(*hooks.JobSubmitEvent) error { return collections.Errorf(code, "Not here.") })
+		submit(code)
+		hooks.MomentsOf(r.app).JobSubmit.Unbind(refuse)
+	}
 
 	r.set("settings", "", map[string]any{"require_verified_email": true})
 	r.set("users", r.ann.user.ID, map[string]any{"verified": false})
@@ -204,11 +207,11 @@ func (r *replay) signing(path func(job, file string) string) {
 	r.no(r.ann, "POST", path(job, file), body, collections.CodeFileIncomplete)
 	r.mustStore(file, "hello")
 	r.yes(r.ann, "POST", path(job, file), body)
-	refuse := hooks.MomentsOf(r.app).LinkSign.BindFunc(func(*hooks.LinkSignEvent) error {
-		return collections.Errorf(collections.CodeRefusedByScript, "Not here.")
-	})
-	r.no(r.ann, "POST", path(job, file), body, collections.CodeRefusedByScript)
-	hooks.MomentsOf(r.app).LinkSign.Unbind(refuse)
+	for _, code := range ofScripts {
+		refuse := hooks.MomentsOf(r.app).LinkSign.BindFunc(func(*hooks.LinkSignEvent) error { return collections.Errorf(code, "Not here.") })
+		r.no(r.ann, "POST", path(job, file), body, code)
+		hooks.MomentsOf(r.app).LinkSign.Unbind(refuse)
+	}
 	if err := hooks.AddMetrics(r.app, r.ann.user.ID, r.clock.now(), hooks.Metrics{Served: collections.BytesPerGB}); err != nil {
 		r.t.Fatal(err)
 	}
