@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 // longshore is the program in a folder of its own, killed at the end of the test.
 func longshore(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // a first start under the race detector on a busy machine is slow
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
 	cmd.Dir = t.TempDir()
