@@ -72,7 +72,8 @@ func (d *Dispatcher) pumpLoop() {
 type look struct {
 	d       *Dispatcher
 	room    []*space
-	engines string // that have room, as JSON
+	leased  map[string]bool // jobs whose leases take some of it
+	engines string          // that have room, as JSON
 	notes   map[string]note
 }
 
@@ -87,7 +88,10 @@ type note struct {
 func (d *Dispatcher) pump() error {
 	d.mu.Lock()
 	l, running := &look{d: d, room: d.room(), notes: map[string]note{}}, d.running()
-	l.engines = enginesOf(l.room)
+	l.engines, l.leased = enginesOf(l.room), map[string]bool{}
+	for id := range d.leases {
+		l.leased[id] = true
+	}
 	d.mu.Unlock()
 	if !hasRoom(l.room) && time.Since(d.looked) < lookInterval {
 		return nil
@@ -141,6 +145,10 @@ func (l *look) give(job queuedJob) bool {
 	d := l.d
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if l.leased[job.ID] { // its own lease, which has ended meanwhile, would keep it from the agent that holds its data
+		poke(d.wake)
+		return false
+	}
 	s, _ := choose(l.room, job)
 	if s == nil || d.placing(job.ID) {
 		return false
