@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -110,13 +111,21 @@ func (m *Mailer) round() error {
 		return nil
 	}
 	m.told = false
+	before := m.onTheirWay()
 	due, err := m.due()
 	for _, row := range due {
-		if m.take(row.ID) {
+		if !before[row.ID] && m.take(row.ID) { // one that arrives after it was read as due is not sent again
 			m.flights.Go(func() { m.deliver(row) })
 		}
 	}
 	return err
+}
+
+// onTheirWay answers the mails that are being sent.
+func (m *Mailer) onTheirWay() map[string]bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.flying)
 }
 
 // take marks a mail as being on its way; false when there is no slot or it is already.
